@@ -1,0 +1,20 @@
+// Command chancery is the whole house in one binary; see the cli package for what can be typed.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"chancery.example/cli"
+)
+
+func main() { os.Exit(run()) }
+
+// run is apart from main so that the deferred stop happens before the process ends.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+}
