@@ -145,3 +145,11 @@ func follows(prev, e Entry) string {
 	}
 	return ""
 }
+
+// Filter chooses entries for a list, newest first.
+type Filter struct {
+	Text    string // part of the action, the actor or the subject; empty for all
+	Subject string // exactly this subject; empty for all
+	Before  int64  // entries older than this number; 0 for the newest
+	Limit   int    // 1 to 500
+}

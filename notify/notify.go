@@ -77,3 +77,12 @@ type Message struct {
 type Carrier interface {
 	Carry(ctx context.Context, m Message) error
 }
+
+// Filter chooses mails for a list, newest first.
+type Filter struct {
+	Text  string // part of the address; empty for all
+	Order string // about this order; empty for all
+	State State  // empty for all
+	After string // the last ID of the page before; empty for the first page
+	Limit int    // 1 to 500
+}

@@ -109,3 +109,14 @@ type Batch struct {
 	Intents      []Intent
 	Certificates []Certificate
 }
+
+// Filter chooses certificates for a list, newest first.
+type Filter struct {
+	Text   string // part of the address, or the serial number or fingerprint in hex; empty for all
+	Order  string // of this order
+	Issuer string // of this issuer; empty for all
+	// House asks for the house's own certificates (root, issuing CA, responder) instead of subscribers'.
+	House bool
+	After Serial // the last serial number of the page before; empty for the first page
+	Limit int    // 1 to 500
+}

@@ -125,3 +125,11 @@ var stateSentences = map[State]string{
 	Cancelled:  "This order was cancelled. Place a new one if you still need a certificate.",
 	Expired:    "This order has expired because its next step was not done in time. Please place a new one.",
 }
+
+// Filter chooses orders for a list, newest first.
+type Filter struct {
+	Text  string // part of the address or of the ID; empty for all
+	State State  // as stored; empty for all
+	After ID     // the last ID of the page before; empty for the first page
+	Limit int    // 1 to 500
+}
