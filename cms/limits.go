@@ -1,0 +1,72 @@
+package cms
+
+// Limits bounds what a reader accepts. The zero value of each field means its default. Sizes are in bytes. What goes
+// beyond a bound is refused with the code cms.limit.
+type Limits struct {
+	// Depth is how deep elements may nest; 32 by default. Each layer of CMS takes about six.
+	Depth int
+	// Signers is how many SignerInfos a message may have; 64 by default.
+	Signers int
+	// SignerBytes is the size of one SignerInfo, attributes and signature included; 256 KiB by default.
+	SignerBytes int
+	// Recipients is how many RecipientInfos a message may have; 20,000 by default.
+	Recipients int
+	// RecipientBytes is the size of one RecipientInfo; 64 KiB by default.
+	RecipientBytes int
+	// Certificates is how many certificates a message may carry; 256 by default.
+	Certificates int
+	// CertificateBytes is the size of one certificate; 128 KiB by default.
+	CertificateBytes int
+	// CRLs is how many revocation lists a message may carry; 64 by default.
+	CRLs int
+	// CRLBytes is the size of one revocation list; 8 MiB by default.
+	CRLBytes int
+	// CarriedBytes is the size of all certificates and revocation lists of a message together; 12 MiB by default.
+	CarriedBytes int
+	// AttributeBytes is the size of all attributes of one set together; 128 KiB by default.
+	AttributeBytes int
+	// ParameterBytes is the size of one AlgorithmIdentifier; 4 KiB by default.
+	ParameterBytes int
+	// DigestAlgorithms is how many digest algorithms a message may announce; 16 by default.
+	DigestAlgorithms int
+	// Attempts is how many encrypted keys are tried with private keys; 8 by default.
+	Attempts int
+	// SpoolMemory is how much of an encrypted content is kept in memory until it may be released, before an
+	// unlinked temporary file takes it; 4 MiB by default.
+	SpoolMemory int64
+	// SpoolDir is the folder of that file; the system's temporary folder by default.
+	SpoolDir string
+	// Content is the largest encrypted content; unlimited by default.
+	Content int64
+}
+
+// Bounds of what callers cannot choose.
+const (
+	maxTagNumber   = 1<<14 - 1  // high tag numbers; CMS itself needs none
+	maxNonce       = 16         // bytes of a nonce or IV before it is even looked at
+	maxLabel       = 64         // bytes of an OAEP label
+	maxOIDBytes    = 64         // bytes of an object identifier
+	maxGCMContent  = 1<<36 - 32 // bytes, NIST SP 800-38D 5.2.1.1
+	maxDescription = 16         // levels of content types in Describe
+	copyBuffer     = 64 << 10   // bytes of a working buffer
+	segment        = 16 << 10   // bytes of one piece of an OCTET STRING of unknown length
+)
+
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&l.Depth, 32}, {&l.Signers, 64}, {&l.SignerBytes, 256 << 10}, {&l.Recipients, 20_000}, {&l.RecipientBytes, 64 << 10},
+		{&l.Certificates, 256}, {&l.CertificateBytes, 128 << 10}, {&l.CRLs, 64}, {&l.CRLBytes, 8 << 20}, {&l.CarriedBytes, 12 << 20},
+		{&l.AttributeBytes, 128 << 10}, {&l.ParameterBytes, 4 << 10}, {&l.DigestAlgorithms, 16}, {&l.Attempts, 8},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if l.SpoolMemory <= 0 {
+		l.SpoolMemory = 4 << 20
+	}
+	return l
+}

@@ -1,0 +1,127 @@
+package cms
+
+import (
+	"encoding/asn1"
+	"strconv"
+	"strings"
+)
+
+// OID is an object identifier in dotted form, "1.2.840.113549.1.7.2".
+type OID string
+
+// The content types of RFC 5652, RFC 5083, RFC 3274 and RFC 5035 that this package can name.
+const (
+	TypeData              OID = "1.2.840.113549.1.7.1"
+	TypeSignedData        OID = "1.2.840.113549.1.7.2"
+	TypeEnvelopedData     OID = "1.2.840.113549.1.7.3"
+	TypeDigestedData      OID = "1.2.840.113549.1.7.5"
+	TypeEncryptedData     OID = "1.2.840.113549.1.7.6"
+	TypeAuthenticatedData OID = "1.2.840.113549.1.9.16.1.2"
+	TypeCompressedData    OID = "1.2.840.113549.1.9.16.1.9"
+	TypeAuthEnvelopedData OID = "1.2.840.113549.1.9.16.1.23"
+	TypeTSTInfo           OID = "1.2.840.113549.1.9.16.1.4"
+	TypeReceipt           OID = "1.2.840.113549.1.9.16.1.1"
+)
+
+// Attributes of RFC 5652 11, RFC 8551 2.5 and RFC 6211.
+const (
+	attrContentType         OID = "1.2.840.113549.1.9.3"
+	attrMessageDigest       OID = "1.2.840.113549.1.9.4"
+	attrSigningTime         OID = "1.2.840.113549.1.9.5"
+	attrCounterSignature    OID = "1.2.840.113549.1.9.6"
+	attrCapabilities        OID = "1.2.840.113549.1.9.15"
+	attrAlgorithmProtection OID = "1.2.840.113549.1.9.52"
+	attrEncryptionKeyPref   OID = "1.2.840.113549.1.9.16.2.11"
+)
+
+// Digests (RFC 5754, RFC 3370).
+const (
+	oidMD5    OID = "1.2.840.113549.2.5"
+	oidSHA1   OID = "1.3.14.3.2.26"
+	oidSHA224 OID = "2.16.840.1.101.3.4.2.4"
+	oidSHA256 OID = "2.16.840.1.101.3.4.2.1"
+	oidSHA384 OID = "2.16.840.1.101.3.4.2.2"
+	oidSHA512 OID = "2.16.840.1.101.3.4.2.3"
+)
+
+// Signatures (RFC 3370, RFC 4056, RFC 5754, RFC 5753).
+const (
+	oidRSA           OID = "1.2.840.113549.1.1.1"
+	oidMD5RSA        OID = "1.2.840.113549.1.1.4"
+	oidSHA1RSA       OID = "1.2.840.113549.1.1.5"
+	oidSHA256RSA     OID = "1.2.840.113549.1.1.11"
+	oidSHA384RSA     OID = "1.2.840.113549.1.1.12"
+	oidSHA512RSA     OID = "1.2.840.113549.1.1.13"
+	oidPSS           OID = "1.2.840.113549.1.1.10"
+	oidECPublicKey   OID = "1.2.840.10045.2.1"
+	oidECDSAWithSHA1 OID = "1.2.840.10045.4.1"
+	oidECDSASHA256   OID = "1.2.840.10045.4.3.2"
+	oidECDSASHA384   OID = "1.2.840.10045.4.3.3"
+	oidECDSASHA512   OID = "1.2.840.10045.4.3.4"
+)
+
+// Key management (RFC 3560, RFC 5753, RFC 3565) and content encryption (RFC 3565, RFC 5084, RFC 3370).
+const (
+	oidOAEP       OID = "1.2.840.113549.1.1.7"
+	oidMGF1       OID = "1.2.840.113549.1.1.8"
+	oidPSpecified OID = "1.2.840.113549.1.1.9"
+
+	oidStdDHSHA1        OID = "1.3.133.16.840.63.0.2"
+	oidStdDHSHA256      OID = "1.3.132.1.11.1"
+	oidStdDHSHA384      OID = "1.3.132.1.11.2"
+	oidStdDHSHA512      OID = "1.3.132.1.11.3"
+	oidCofactorDHSHA1   OID = "1.3.133.16.840.63.0.3"
+	oidCofactorDHSHA256 OID = "1.3.132.1.14.1"
+	oidCofactorDHSHA384 OID = "1.3.132.1.14.2"
+	oidCofactorDHSHA512 OID = "1.3.132.1.14.3"
+
+	oidAES128Wrap OID = "2.16.840.1.101.3.4.1.5"
+	oidAES192Wrap OID = "2.16.840.1.101.3.4.1.25"
+	oidAES256Wrap OID = "2.16.840.1.101.3.4.1.45"
+
+	oidAES128CBC OID = "2.16.840.1.101.3.4.1.2"
+	oidAES192CBC OID = "2.16.840.1.101.3.4.1.22"
+	oidAES256CBC OID = "2.16.840.1.101.3.4.1.42"
+	oidAES128GCM OID = "2.16.840.1.101.3.4.1.6"
+	oidAES192GCM OID = "2.16.840.1.101.3.4.1.26"
+	oidAES256GCM OID = "2.16.840.1.101.3.4.1.46"
+	oidDESEDE3   OID = "1.2.840.113549.3.7"
+)
+
+// Name returns the name that the field uses for an object identifier, "aes256-GCM" or "signedData", and the dotted form
+// where this package knows none.
+func (o OID) Name() string {
+	if n := oidName(o); n != "" {
+		return n
+	}
+	return string(o)
+}
+
+// components returns the numbers of o, or nil if it is malformed.
+func (o OID) components() asn1.ObjectIdentifier {
+	parts := strings.Split(string(o), ".")
+	id := make(asn1.ObjectIdentifier, len(parts))
+	for i, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 0 {
+			return nil
+		}
+		id[i] = n
+	}
+	if len(id) < 2 {
+		return nil
+	}
+	return id
+}
+
+// Algorithm is an AlgorithmIdentifier: RFC 5652 10.1.
+type Algorithm struct {
+	OID OID
+	// Parameters is the DER of the parameters; nil if they are absent.
+	Parameters []byte
+}
+
+// Name is the name of the algorithm's identifier.
+func (a Algorithm) Name() string { return a.OID.Name() }
+
+func oidName(o OID) string { return "" }
