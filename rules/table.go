@@ -39,6 +39,10 @@ const (
 	ACMETokenBits             Amount = "random-value.bits.acme"
 	// PickUpWindow is how long an approved order waits for its holder.
 	PickUpWindow Period = "order.pick-up"
+	// OrderWindow is how long an order waits for its mailbox to confirm, with as many mails as that takes.
+	OrderWindow Period = "order.window"
+	// PickUpLinkLife is how long one pick-up link may be followed; a new one can always be sent.
+	PickUpLinkLife Period = "order.pick-up-link"
 )
 
 // Keys of CRLs and OCSP answers.
@@ -146,6 +150,8 @@ var table = []Figure{
 	always(ACMETokenLife, 24, Hours, "SBR 3.2.2.4, BR-062"),
 	always(RandomValueBits, 112, Bits, "SBR 1.6.1, BR-054"),
 	always(ACMETokenBits, 128, Bits, "RFC 8823 3, BR-062"),
+	always(OrderWindow, 30, Days, "house rule: as long as mailbox evidence may be used (SBR 4.2.1)"),
+	always(PickUpLinkLife, 72, Hours, "house rule: over a weekend; no secret lies behind it"),
 	always(PickUpWindow, 30, Days, "house rule: as long as mailbox evidence may be used (SBR 4.2.1)"),
 
 	// Status.

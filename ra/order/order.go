@@ -73,7 +73,7 @@ func (o Order) Deadline() time.Time {
 	case Confirming, Proved:
 		return o.CreatedAt.Add(rules.Duration(rules.OrderWindow, o.CreatedAt))
 	case Approved:
-		return o.ApprovedAt.Add(rules.Duration(rules.PickupWindow, o.ApprovedAt))
+		return o.ApprovedAt.Add(rules.Duration(rules.PickUpWindow, o.ApprovedAt))
 	}
 	return time.Time{}
 }
