@@ -19,10 +19,10 @@ var profile = idna.New(
 	idna.Transitional(false),
 	idna.BidiRule(),
 	idna.CheckJoiners(true),
-	idna.CheckHyphens(false),
 	idna.ValidateLabels(true),
 	idna.StrictDomainName(true),
 	idna.VerifyDNSLength(true),
+	idna.CheckHyphens(false), // after ValidateLabels, which turns it on
 )
 
 // Parse reads one bare address as a person types it. White space around it is dropped; display names, angle
