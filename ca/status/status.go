@@ -24,6 +24,7 @@ const (
 	Superseded           Reason = 4
 	CessationOfOperation Reason = 5
 	PrivilegeWithdrawn   Reason = 9
+	CACompromise         Reason = 2 // only of a CA certificate
 )
 
 // Revocation is the end of a certificate before its time. N counts them in the ledger, from 1.
@@ -68,10 +69,12 @@ type Ledger interface {
 	Standing(ctx context.Context, issuer string, s issuance.Serial) (Standing, error)
 	// CommitRevocations stores a change.
 	CommitRevocations(ctx context.Context, c Change) error
-	// LastRevocation is the highest number given to a revocation of an issuer, 0 when there is none.
+	// LastRevocation is the highest number given to a revocation of an issuer, 0 when there is none. Numbers become
+	// visible in their order: whoever has seen N will not later meet a smaller one that was not there before.
 	LastRevocation(ctx context.Context, issuer string) (int64, error)
-	// Revocations calls f for each revocation of an issuer whose certificate ends after notBefore, by number.
-	Revocations(ctx context.Context, issuer string, notBefore time.Time, f func(Revocation) error) error
+	// Revocations calls f, by number, for each revocation of an issuer with a number above after whose certificate
+	// ends after notBefore. (0 and the zero time give all of them.)
+	Revocations(ctx context.Context, issuer string, after int64, notBefore time.Time, f func(Revocation) error) error
 	// LastCRL reads the newest list of an issuer; fault.NotFound when there is none.
 	LastCRL(ctx context.Context, issuer string) (CRL, error)
 	// CommitCRL stores a list; fault.Conflict when its number is not the next one.
