@@ -37,6 +37,6 @@ const (
 // Limits bounds what Decode does with a stranger's file. A zero field means its default.
 type Limits struct {
 	Size       int // octets of the file; default 4 MiB
-	Iterations int // rounds of one key derivation; default 10,000,000
-	Bags       int // bags in the whole file; default 1,024
+	Iterations int // rounds of all key derivations together; default 10,000,000, some seconds of work
+	Bags       int // bags and safes in the whole file; default 1,024
 }
