@@ -80,9 +80,11 @@ type Carrier interface {
 
 // Filter chooses mails for a list, newest first.
 type Filter struct {
-	Text  string // part of the address; empty for all
-	Order string // about this order; empty for all
-	State State  // empty for all
-	After string // the last ID of the page before; empty for the first page
-	Limit int    // 1 to 500
+	Text   string // part of the address; empty for all
+	Order  string // about this order; empty for all
+	Serial string // about this certificate; empty for all
+	Kind   Kind   // empty for all
+	State  State  // empty for all
+	After  string // the last ID of the page before; empty for the first page
+	Limit  int    // 1 to 500
 }

@@ -7,10 +7,12 @@ package issuance
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"math/big"
 	"time"
 
+	"chancery.example/ca/profile"
 	"chancery.example/fault"
 )
 
@@ -86,6 +88,19 @@ type Intent struct {
 	KeyKept bool
 	At      time.Time
 	State   IntentState
+}
+
+// NotAfter is the end of the certificate that the intent would give.
+func (i Intent) NotAfter() (time.Time, error) {
+	der, err := profile.Assemble(i.TBS, make([]byte, 64))
+	if err != nil {
+		return time.Time{}, err
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return time.Time{}, fault.Wrap(err, fault.Internal, "issuance.intent-unreadable", "The recorded intent %s cannot be read.", i.Serial)
+	}
+	return c.NotAfter, nil
 }
 
 // Certificate is what was signed.

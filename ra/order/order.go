@@ -133,3 +133,14 @@ type Filter struct {
 	After ID     // the last ID of the page before; empty for the first page
 	Limit int    // 1 to 500
 }
+
+// Within refuses with fault.Conflict when the order, as it is at an instant, is in none of these states.
+func (o Order) Within(now time.Time, states ...State) error {
+	at := o.StateAt(now)
+	for _, s := range states {
+		if s == at {
+			return nil
+		}
+	}
+	return conflict(at, Inform)
+}

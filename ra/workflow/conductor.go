@@ -9,8 +9,10 @@ import (
 	"chancery.example/approval"
 	"chancery.example/audit"
 	"chancery.example/ca/issuance"
+	"chancery.example/ca/status"
 	"chancery.example/keys/delivery"
 	"chancery.example/mailbox"
+	"chancery.example/ra/agreement"
 	"chancery.example/ra/order"
 )
 
@@ -31,13 +33,13 @@ type Authority interface {
 type Conductor struct {
 	ledger     Ledger
 	authority  Authority
-	agreements Agreements
+	agreements *agreement.Book
 	clock      func() time.Time
 	log        *slog.Logger
 }
 
 // New makes a conductor. clock tells the time.
-func New(l Ledger, a Authority, g Agreements, clock func() time.Time, log *slog.Logger) *Conductor {
+func New(l Ledger, a Authority, g *agreement.Book, clock func() time.Time, log *slog.Logger) *Conductor {
 	return &Conductor{ledger: l, authority: a, agreements: g, clock: clock, log: log}
 }
 
@@ -65,6 +67,7 @@ type Page struct {
 	Link  order.Link
 	// Certificate is nil until it was issued; Revocation is nil while it is good.
 	Certificate *issuance.Certificate
+	Revocation  *status.Revocation
 }
 
 // Confirmed is what confirming a mailbox gives.

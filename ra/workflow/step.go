@@ -60,4 +60,6 @@ type Ledger interface {
 	OpenIntents(ctx context.Context) ([]issuance.Intent, error)
 	// Certificate reads a certificate; fault.NotFound when there is none.
 	Certificate(ctx context.Context, s issuance.Serial) (issuance.Certificate, error)
+	// Standing reads what is known of a serial number under an issuer.
+	Standing(ctx context.Context, issuer string, s issuance.Serial) (status.Standing, error)
 }

@@ -1,0 +1,105 @@
+package notify
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"chancery.example/fault"
+)
+
+//go:embed locales/*.json
+var locales embed.FS
+
+//go:embed mail.html
+var page string
+
+// Letter is what the text of a mail names.
+type Letter struct {
+	House   string    // the organisation's name
+	Mailbox string    // the address as a person writes it
+	Order   string    // the order's ID
+	Serial  string    // of the certificate; may be empty
+	Action  string    // the link of the one thing to do
+	Status  string    // the link of the status page
+	Until   time.Time // until when Action may be followed; zero for no end
+	Ends    time.Time // of the certificate, in a reminder
+	Reason  string    // of a revocation
+}
+
+// Texts are the house's mails in every language it has.
+type Texts struct {
+	bundle *i18n.Bundle
+	house  string
+	html   *template.Template
+}
+
+// Languages are those that every mail is written in; the first is the fallback.
+var Languages = []string{"en", "de"}
+
+// NewTexts reads the catalogues. house is the name that mails are written in.
+func NewTexts(house string) (*Texts, error) {
+	t := &Texts{bundle: i18n.NewBundle(language.English), house: house}
+	t.bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	for _, l := range Languages {
+		if _, err := t.bundle.LoadMessageFileFS(locales, "locales/"+l+".json"); err != nil {
+			return nil, fmt.Errorf("notify: catalogue %s: %w", l, err)
+		}
+	}
+	var err error
+	t.html, err = template.New("mail").Parse(page)
+	return t, err
+}
+
+// parts are the pieces of every mail, in the order in which they are shown.
+type parts struct {
+	Language, Subject, Before, Button, After, Footer string
+	Letter                                           Letter
+}
+
+// Compose writes a mail. A kind without texts is a fault.Internal.
+func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
+	l.House = t.house
+	loc := i18n.NewLocalizer(t.bundle, m.Language, Languages[0])
+	data := map[string]any{"House": l.House, "Mailbox": l.Mailbox, "Order": l.Order, "Serial": l.Serial, "Reason": l.Reason,
+		"Until": l.Until.UTC().Format("2006-01-02 15:04 UTC"), "Ends": l.Ends.UTC().Format("2006-01-02")}
+	var failed error
+	say := func(id string) string {
+		s, err := loc.Localize(&i18n.LocalizeConfig{MessageID: "mail." + id, TemplateData: data})
+		if err != nil && failed == nil {
+			failed = fault.Wrap(err, fault.Internal, "notify.text", "The mail %q has no text %q.", m.Kind, id)
+		}
+		return s
+	}
+	k := string(m.Kind) + "."
+	p := parts{Language: m.Language, Subject: say(k + "subject"), Before: say(k + "before"), Button: say(k + "button"), After: say(k + "after"), Footer: say("footer"), Letter: l}
+	if failed != nil {
+		return Message{}, failed
+	}
+	var html bytes.Buffer
+	if err := t.html.Execute(&html, p); err != nil {
+		return Message{}, fault.Wrap(err, fault.Internal, "notify.html", "The mail %q cannot be written as HTML.", m.Kind)
+	}
+	return Message{ID: m.ID, To: m.To, Subject: p.Subject, Text: p.text(), HTML: html.String(), Date: now}, nil
+}
+
+// text is the mail as plain text.
+func (p parts) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s:\n%s\n\n", p.Before, p.Button, p.Letter.Action)
+	if p.After != "" {
+		fmt.Fprintf(&b, "%s\n\n", p.After)
+	}
+	fmt.Fprintf(&b, "-- \n%s\n%s\n", p.Footer, p.Letter.Status)
+	return b.String()
+}
+
+// Paragraphs splits a text for HTML.
+func (p parts) Paragraphs(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") }

@@ -1,0 +1,182 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"chancery.example/approval"
+	"chancery.example/audit"
+	"chancery.example/fault"
+	"chancery.example/jobs"
+	"chancery.example/ra/order"
+	"chancery.example/ra/validation"
+	"chancery.example/rules"
+)
+
+// The lives of links. That of a confirmation link is the rules' (SBR 3.2.2.2); a status link lives as long as anybody could
+// need it, since it is the holder's way to revoke.
+const statusLife = 10 * 365 * 24 * time.Hour
+
+// pickupMailDelay is how long the pick-up mail waits after a confirmation: whoever confirms goes straight on to the
+// pick-up page and mostly needs no mail. It is dropped when the certificate was picked up meanwhile.
+const pickupMailDelay = 10 * time.Minute
+
+// Open gives what the bearer of a link may see. It changes nothing, so that a link scanner proves nothing.
+func (c *Conductor) Open(ctx context.Context, p order.Purpose, secret order.Secret) (Page, error) {
+	link, o, err := c.follow(ctx, p, secret, c.now())
+	if err != nil {
+		return Page{Order: o, Link: link}, err
+	}
+	page, err := c.View(ctx, o.ID)
+	page.Link = link
+	return page, err
+}
+
+// View gives what there is to see of an order.
+func (c *Conductor) View(ctx context.Context, id order.ID) (Page, error) {
+	o, err := c.ledger.Order(ctx, id)
+	if err != nil {
+		return Page{}, err
+	}
+	p := Page{Order: o, State: o.StateAt(c.now())}
+	if o.Serial == "" || o.State == order.Issuing {
+		return p, nil
+	}
+	cert, err := c.ledger.Certificate(ctx, serialOf(o))
+	if err != nil {
+		return p, err
+	}
+	standing, err := c.ledger.Standing(ctx, cert.Issuer, cert.Serial)
+	if err != nil {
+		return p, err
+	}
+	p.Certificate, p.Revocation = &cert, standing.Revocation
+	return p, nil
+}
+
+// follow finds a link and its order, and checks that it may be followed. For a used or expired link the order comes back
+// beside the error, so that a page can offer what to do.
+func (c *Conductor) follow(ctx context.Context, p order.Purpose, secret order.Secret, now time.Time) (order.Link, order.Order, error) {
+	link, err := c.ledger.Link(ctx, secret.Hash())
+	if fault.Is(err, fault.NotFound) {
+		return link, order.Order{}, order.Link{}.Check(p, now)
+	}
+	if err != nil {
+		return link, order.Order{}, err
+	}
+	if link.Purpose != p {
+		return order.Link{}, order.Order{}, link.Check(p, now)
+	}
+	o, err := c.ledger.Order(ctx, link.Order)
+	if err != nil {
+		return link, order.Order{}, err
+	}
+	return link, o, link.Check(p, now)
+}
+
+// Confirm takes the random value of a confirmation mail back: evidence, verdict and approval, in one commit. The
+// confirming person goes straight on with a pick-up link; where a request was handed in with the order, the
+// certificate is made by a job.
+func (c *Conductor) Confirm(ctx context.Context, secret order.Secret, by audit.Actor) (Confirmed, error) {
+	var out Confirmed
+	err := c.retry(ctx, func() error {
+		now := c.now()
+		link, o, err := c.follow(ctx, order.ToConfirm, secret, now)
+		if err != nil {
+			return err
+		}
+		evidence, err := validation.ByEmail(o.Mailbox, validation.Sent{Mail: link.Mail, At: link.CreatedAt}, now, string(o.ID))
+		if err != nil {
+			return err
+		}
+		s := Step{Order: o, Used: &link.Hash, Evidence: []approval.Evidence{evidence}}
+		if err := c.prove(&s, s.Evidence, by, now); err != nil {
+			return err
+		}
+		status, secretStatus := order.NewLink(o.ID, order.ToStatus, "", now, statusLife)
+		s.Links = append(s.Links, status)
+		out = Confirmed{Status: secretStatus}
+		if s.Order.State == order.Approved {
+			out.Pickup = c.invite(&s, now)
+		}
+		if err := c.ledger.Commit(ctx, s); err != nil {
+			return err
+		}
+		out.Order = s.Order
+		return nil
+	})
+	return out, err
+}
+
+// invite adds to a step what follows an approval: a job where a request was handed in, else a pick-up link for the page that
+// the confirming person is on, and a mail in case they leave it.
+func (c *Conductor) invite(s *Step, now time.Time) order.Secret {
+	if len(s.Order.Request) > 0 {
+		s.Jobs = append(s.Jobs, jobs.New(IssueJob, orderArgs{Order: s.Order.ID}).Once(string(s.Order.ID)))
+		return ""
+	}
+	link, secret := order.NewLink(s.Order.ID, order.ToPickup, "", now, rules.Duration(rules.PickUpLinkLife, now))
+	s.Links = append(s.Links, link)
+	s.mail(MailPickup, now, now.Add(pickupMailDelay))
+	return secret
+}
+
+// prove moves a step's order from Confirming over Proved to its verdict.
+func (c *Conductor) prove(s *Step, evidence []approval.Evidence, by audit.Actor, now time.Time) error {
+	o, err := s.Order.Advance(order.Confirm, now)
+	if err != nil {
+		return err
+	}
+	for _, e := range evidence {
+		s.Audit = append(s.Audit, audit.New(now, by, "order.confirm", o.Subject(), map[string]string{
+			"evidence": e.ID, "claim": string(e.Claim.Kind) + " " + e.Claim.Value, "method": string(e.Method), "rule": e.Rule}))
+	}
+	v := approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now)
+	s.Event = order.Approve
+	detail := map[string]string{"verdict": "yes", "until": v.Until().Format(time.RFC3339)}
+	if !v.Allowed(now) {
+		s.Event = order.Refuse
+		detail = map[string]string{"verdict": "no", "reasons": reasonsText(v.Reasons())}
+	}
+	if o, err = o.Advance(s.Event, now); err != nil {
+		return err
+	}
+	o.Reasons = v.Reasons()
+	s.Order = o
+	s.Audit = append(s.Audit, audit.New(now, audit.Actor{Kind: audit.System}, "order."+string(s.Event), o.Subject(), detail))
+	return nil
+}
+
+// Renew takes an order that follows a certificate. Evidence that is still fresh is used again, and then the pick-up
+// link is mailed to the mailbox at once; otherwise the mailbox is asked to confirm.
+func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, error) {
+	now := c.now()
+	o, err := c.newOrder(a, now)
+	if err != nil {
+		return order.Order{}, err
+	}
+	evidence, err := c.ledger.Evidence(ctx, o.Claims())
+	if err != nil {
+		return order.Order{}, err
+	}
+	if !approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now).Allowed(now) {
+		return c.Submit(ctx, a)
+	}
+	if o, err = o.Advance(order.Submit, now); err != nil {
+		return order.Order{}, err
+	}
+	s := Step{Order: o, Audit: []audit.Entry{audit.New(now, a.By, "order.submit", o.Subject(), map[string]string{
+		"mailbox": o.Mailbox.String(), "profile": o.Profile, "agreement": o.Agreement.Version, "agreement_sha256": o.Agreement.SHA256, "renews": o.Renews})}}
+	if err := c.prove(&s, evidence, audit.Actor{Kind: audit.System}, now); err != nil {
+		return order.Order{}, err
+	}
+	if len(o.Request) > 0 {
+		s.Jobs = append(s.Jobs, jobs.New(IssueJob, orderArgs{Order: o.ID}).Once(string(o.ID)))
+	} else {
+		s.mail(MailPickup, now, now)
+	}
+	if err := c.ledger.Commit(ctx, s); err != nil {
+		return order.Order{}, err
+	}
+	return c.ledger.Order(ctx, o.ID)
+}
