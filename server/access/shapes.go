@@ -3,9 +3,6 @@ package access
 import (
 	"net/netip"
 	"time"
-
-	"chancery.example/ca/issuance"
-	"chancery.example/ra/order"
 )
 
 type (
@@ -13,7 +10,6 @@ type (
 	hashing   struct{}
 	failures  struct{}
 	protector struct{}
-	Rights    struct{}
 	Limiter   struct{}
 	Sealer    interface {
 		Seal(plain, context []byte) ([]byte, error)
@@ -93,21 +89,6 @@ type TokenRequest struct {
 	Roles   Roles
 	Life    time.Duration // 1 hour to 1 year; 0 for 90 days
 }
-
-// Resource is what an action is done to. The zero value is the house as a whole.
-type Resource struct {
-	Kind    ResourceKind
-	ID      string
-	Order   order.ID  // the order that it is or belongs to
-	By      AccountID // the account that ordered, itself or by one of its tokens
-	Mailbox string    // the ordered address
-}
-
-// OfOrder is an order as a resource.
-func OfOrder(o order.Order) Resource { return Resource{} }
-
-// OfCertificate is a certificate as a resource, of the order that it was made for.
-func OfCertificate(c issuance.Certificate, o order.Order) Resource { return Resource{} }
 
 // Door is something that anybody can trigger, with limits of its own.
 type Door string

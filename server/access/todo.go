@@ -70,9 +70,6 @@ func (a *Access) Tokens(ctx context.Context, id AccountID) ([]Token, error)     
 func (a *Access) RevokeToken(ctx context.Context, id AccountID, token string) error { return errTodo }
 func (a *Access) Tidy(ctx context.Context) error                                    { return errTodo }
 
-// Allow says whether who may do this to that: nil, fault.Anonymous (sign in first) or fault.Denied.
-func (r *Rights) Allow(who Principal, do Action, on Resource) error { return errTodo }
-
 // Refuse writes an error as a door's answer: a page or a problem document.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
