@@ -31,7 +31,7 @@ type Letter struct {
 	Status  string    // the link of the status page
 	Until   time.Time // until when Action may be followed; zero for no end
 	Ends    time.Time // of the certificate, in a reminder
-	Reason  string    // of a revocation
+	Reason  string    // of a revocation, by its stable name: "key-compromise"
 }
 
 // Texts are the house's mails in every language it has.
@@ -68,6 +68,12 @@ type parts struct {
 func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 	l.House = t.house
 	loc := i18n.NewLocalizer(t.bundle, m.Language, Languages[0])
+	if l.Reason != "" {
+		said, err := loc.Localize(&i18n.LocalizeConfig{MessageID: "reason." + l.Reason})
+		if err == nil {
+			l.Reason = said
+		}
+	}
 	data := map[string]any{"House": l.House, "Mailbox": l.Mailbox, "Order": l.Order, "Serial": l.Serial, "Reason": l.Reason,
 		"Until": l.Until.UTC().Format("2006-01-02 15:04 UTC"), "Ends": l.Ends.UTC().Format("2006-01-02")}
 	var failed error

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"chancery.example/audit"
+	"chancery.example/ca/issuance"
+	"chancery.example/fault"
 	"chancery.example/jobs"
 	"chancery.example/notify"
 	"chancery.example/ra/order"
@@ -108,9 +110,35 @@ func (p *Post) aboutOrder(ctx context.Context, m notify.Mail) (notify.Letter, no
 		m.Attempts, m.State = m.Attempts+1, notify.Sending
 		s := Step{Event: order.Inform, Order: o, Mails: []notify.Mail{m}}
 		letter = p.write(&s, m, now)
+		if err := p.certificate(ctx, m, &letter); err != nil {
+			return err
+		}
 		return p.conductor.ledger.Commit(ctx, s)
 	})
 	return letter, m, err
+}
+
+// certificate adds what a mail says of the certificate that it is about.
+func (p *Post) certificate(ctx context.Context, m notify.Mail, l *notify.Letter) error {
+	if m.Serial == "" {
+		return nil
+	}
+	cert, err := p.conductor.ledger.Certificate(ctx, issuance.Serial(m.Serial))
+	if fault.Is(err, fault.NotFound) {
+		return nil // an abandoned intent has none
+	}
+	if err != nil {
+		return err
+	}
+	standing, err := p.conductor.ledger.Standing(ctx, cert.Issuer, cert.Serial)
+	if err != nil {
+		return err
+	}
+	l.Ends = cert.NotAfter
+	if standing.Revocation != nil {
+		l.Reason = standing.Revocation.Reason.String()
+	}
+	return nil
 }
 
 // write makes the links of a mail, adds them to the step, and gives what the mail's text needs.

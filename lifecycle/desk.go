@@ -1,0 +1,193 @@
+// Package lifecycle answers: what is about to expire, to be renewed, to be revoked?
+package lifecycle
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"chancery.example/audit"
+	"chancery.example/ca/issuance"
+	"chancery.example/ca/status"
+	"chancery.example/fault"
+	"chancery.example/jobs"
+	"chancery.example/notify"
+	"chancery.example/ra/order"
+	"chancery.example/ra/workflow"
+)
+
+// The mails about a certificate's life.
+const (
+	MailExpiring notify.Kind = "expiring"
+	MailRevoked  notify.Kind = "revoked"
+)
+
+// Ledger is what this package needs of the store.
+type Ledger interface {
+	Certificate(ctx context.Context, s issuance.Serial) (issuance.Certificate, error)
+	Certificates(ctx context.Context, f issuance.Filter) ([]issuance.Certificate, error)
+	Order(ctx context.Context, id order.ID) (order.Order, error)
+	Standing(ctx context.Context, issuer string, s issuance.Serial) (status.Standing, error)
+	CommitRevocations(ctx context.Context, c status.Change) error
+	// Expiring reads the subscribers' certificates that are not revoked and end between two instants, by end and serial number.
+	Expiring(ctx context.Context, from, until time.Time, limit int, after issuance.Serial) ([]issuance.Certificate, error)
+	Mails(ctx context.Context, f notify.Filter) ([]notify.Mail, error)
+	// CommitReminder stores a new mail, the job that sends it and the entry that tells of it, in one transaction.
+	CommitReminder(ctx context.Context, m notify.Mail, send jobs.Job, told audit.Entry) error
+}
+
+// Desk revokes, renews and reminds.
+type Desk struct {
+	ledger    Ledger
+	conductor *workflow.Conductor
+	// published is told that there are revocations to publish.
+	published func()
+	clock     func() time.Time
+	log       *slog.Logger
+}
+
+// New makes a desk. wake is called after every revocation, so that lists are written anew at once.
+func New(l Ledger, c *workflow.Conductor, wake func(), clock func() time.Time, log *slog.Logger) *Desk {
+	return &Desk{ledger: l, conductor: c, published: wake, clock: clock, log: log}
+}
+
+func (d *Desk) now() time.Time { return d.clock().UTC().Truncate(time.Microsecond) }
+
+// Revoke ends a subscriber's certificate before its time. It is in the CRL and in OCSP within a second. Revoking twice is
+// fault.Conflict; the first reason stays.
+func (d *Desk) Revoke(ctx context.Context, s issuance.Serial, why status.Reason, by audit.Actor) error {
+	now := d.now()
+	cert, err := d.ledger.Certificate(ctx, s)
+	if err != nil {
+		return err
+	}
+	if cert.Order == "" {
+		return fault.New(fault.Refused, "revoke.house", "This is a certificate of the house itself. It is not revoked here, but in a ceremony.")
+	}
+	if now.After(cert.NotAfter) {
+		return fault.New(fault.Conflict, "revoke.ended", "This certificate ended on %s and can no longer be revoked.", cert.NotAfter.Format(time.DateOnly))
+	}
+	standing, err := d.ledger.Standing(ctx, cert.Issuer, s)
+	if err != nil {
+		return err
+	}
+	if r := standing.Revocation; r != nil {
+		return fault.New(fault.Conflict, "revoke.already", "This certificate was already revoked on %s.", r.At.Format(time.DateOnly))
+	}
+	o, err := d.ledger.Order(ctx, order.ID(cert.Order))
+	if err != nil {
+		return err
+	}
+	m, job := notify.New(MailRevoked, o.Mailbox, o.Language, now)
+	m.Order, m.Serial = cert.Order, string(s)
+	err = d.ledger.CommitRevocations(ctx, status.Change{
+		Revocations: []status.Revocation{{Serial: s, Issuer: cert.Issuer, At: now, Reason: why, By: by.String(), NotAfter: cert.NotAfter}},
+		Mails:       []notify.Mail{m}, Jobs: []jobs.Job{job},
+		Audit: []audit.Entry{audit.New(now, by, "certificate.revoke", "certificate/"+string(s), map[string]string{
+			"reason": why.String(), "order": cert.Order, "mailbox": cert.Mailbox})},
+	})
+	if err == nil {
+		d.published()
+	}
+	return err
+}
+
+// Renewal is what a holder accepts when renewing.
+type Renewal struct {
+	Agreement, AgreementSHA256 string
+	Language                   string
+	// Request is a PKCS#10 request for the new key; nil when it is to be born at pick-up.
+	Request []byte
+	By      audit.Actor
+}
+
+// Renew orders the successor of a certificate: the same claims and profile, a new key.
+func (d *Desk) Renew(ctx context.Context, s issuance.Serial, r Renewal) (order.Order, error) {
+	cert, err := d.ledger.Certificate(ctx, s)
+	if err != nil {
+		return order.Order{}, err
+	}
+	if cert.Order == "" {
+		return order.Order{}, fault.New(fault.Refused, "renew.house", "This is a certificate of the house itself; it is renewed by the house.")
+	}
+	o, err := d.ledger.Order(ctx, order.ID(cert.Order))
+	if err != nil {
+		return order.Order{}, err
+	}
+	if r.Language == "" {
+		r.Language = o.Language
+	}
+	return d.conductor.Renew(ctx, workflow.Application{Mailbox: o.Mailbox, Profile: cert.Profile, Language: r.Language,
+		Agreement: r.Agreement, AgreementSHA256: r.AgreementSHA256, Request: r.Request, Renews: s, By: r.By})
+}
+
+// RemindJob looks for certificates whose holders should hear that they end.
+const RemindJob jobs.Kind = "lifecycle.remind"
+
+// stages are how long before its end a holder is reminded, the last one first.
+var stages = []time.Duration{24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 30 * 24 * time.Hour}
+
+// remindPage is how many certificates are looked at in one read.
+const remindPage = 200
+
+// Remind is the handler of RemindJob. Each stage gives one mail; a stage that was slept through is not made up for when a
+// later one is due. It keeps no state but the mails themselves, so it can be run at any time and as often as wanted.
+func (d *Desk) Remind(ctx context.Context, _ jobs.Attempt) error {
+	now := d.now()
+	var after issuance.Serial
+	for {
+		list, err := d.ledger.Expiring(ctx, now, now.Add(stages[len(stages)-1]), remindPage, after)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, cert := range list {
+			if err := d.remind(ctx, cert, now); err != nil {
+				return err
+			}
+		}
+		after = list[len(list)-1].Serial
+	}
+}
+
+func (d *Desk) remind(ctx context.Context, cert issuance.Certificate, now time.Time) error {
+	due := cert.NotAfter.Add(-stages[len(stages)-1])
+	for _, s := range stages {
+		if t := cert.NotAfter.Add(-s); !now.Before(t) {
+			due = t
+			break
+		}
+	}
+	sent, err := d.ledger.Mails(ctx, notify.Filter{Serial: string(cert.Serial), Kind: MailExpiring, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(sent) > 0 && !sent[0].CreatedAt.Before(due) {
+		return nil
+	}
+	if renewed, err := d.renewed(ctx, cert); err != nil || renewed {
+		return err
+	}
+	o, err := d.ledger.Order(ctx, order.ID(cert.Order))
+	if err != nil {
+		return err
+	}
+	m, job := notify.New(MailExpiring, o.Mailbox, o.Language, now)
+	m.Order, m.Serial = cert.Order, string(cert.Serial)
+	return d.ledger.CommitReminder(ctx, m, job, audit.New(now, audit.Actor{Kind: audit.System}, "certificate.remind", "certificate/"+string(cert.Serial),
+		map[string]string{"ends": cert.NotAfter.Format(time.RFC3339)}))
+}
+
+// renewed reports whether the mailbox has a certificate that ends later.
+func (d *Desk) renewed(ctx context.Context, cert issuance.Certificate) (bool, error) {
+	list, err := d.ledger.Certificates(ctx, issuance.Filter{Text: cert.Mailbox, Limit: 20})
+	if err != nil {
+		return false, err
+	}
+	for _, other := range list {
+		if strings.EqualFold(other.Mailbox, cert.Mailbox) && other.NotAfter.After(cert.NotAfter) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
