@@ -117,7 +117,7 @@ func (c *Conductor) invite(s *Step, now time.Time) order.Secret {
 	}
 	link, secret := order.NewLink(s.Order.ID, order.ToPickup, "", now, rules.Duration(rules.PickUpLinkLife, now))
 	s.Links = append(s.Links, link)
-	s.mail(MailPickup, now, now.Add(pickupMailDelay))
+	s.mail(MailReady, now, now.Add(pickupMailDelay))
 	return secret
 }
 
@@ -173,7 +173,7 @@ func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, erro
 	if len(o.Request) > 0 {
 		s.Jobs = append(s.Jobs, jobs.New(IssueJob, orderArgs{Order: o.ID}).Once(string(o.ID)))
 	} else {
-		s.mail(MailPickup, now, now)
+		s.mail(MailReady, now, now)
 	}
 	if err := c.ledger.Commit(ctx, s); err != nil {
 		return order.Order{}, err

@@ -88,6 +88,7 @@ func (p *Post) failed(ctx context.Context, m notify.Mail, cause error, last bool
 // wanted says in which states of its order a kind of mail still makes sense; a kind that is not listed always does.
 var wanted = map[notify.Kind][]order.State{
 	MailConfirm: {order.Confirming},
+	MailReady:   {order.Approved},
 	MailPickup:  {order.Approved, order.Issued},
 }
 
@@ -151,7 +152,7 @@ func (p *Post) write(s *Step, m notify.Mail, now time.Time) notify.Letter {
 		link, secret := order.NewLink(s.Order.ID, order.ToConfirm, m.ID, now, rules.Duration(rules.MailboxRandomValueLife, now))
 		s.Links = append(s.Links, link)
 		l.Action, l.Until = p.portal+"/confirm/"+string(secret), link.ExpiresAt
-	case MailPickup:
+	case MailReady, MailPickup:
 		link, secret := order.NewLink(s.Order.ID, order.ToPickup, m.ID, now, rules.Duration(rules.PickUpLinkLife, now))
 		s.Links = append(s.Links, link)
 		l.Action, l.Until = p.portal+"/pickup/"+string(secret), link.ExpiresAt

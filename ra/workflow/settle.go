@@ -84,6 +84,6 @@ func (c *Conductor) abandon(ctx context.Context, o order.Order, i issuance.Inten
 		Revoked: []status.Revocation{{Serial: i.Serial, Issuer: i.Issuer, At: now, Reason: status.CessationOfOperation, By: system.String(), NotAfter: end}},
 		Audit: []audit.Entry{audit.New(now, system, "order.abandon", o.Subject(), map[string]string{
 			"serial": string(i.Serial), "why": "interrupted between intent and delivery; the key is gone"})}}
-	s.mail(MailPickup, now, now)
+	s.mail(MailReady, now, now)
 	return c.ledger.Commit(ctx, s)
 }

@@ -16,7 +16,8 @@ import (
 // The mails about an order.
 const (
 	MailConfirm notify.Kind = "confirm" // please confirm the mailbox
-	MailPickup  notify.Kind = "pickup"  // approved: here is your pick-up link
+	MailReady   notify.Kind = "ready"   // approved: pick it up, if that was not done straight away
+	MailPickup  notify.Kind = "pickup"  // the pick-up link that was asked for
 	MailIssued  notify.Kind = "issued"  // a certificate for your mailbox was made
 )
 
