@@ -10,7 +10,6 @@
 package ocsp
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"math/big"
@@ -23,7 +22,7 @@ const (
 	MaxIDs      = 32       // certificates asked for, or answered, in one message
 	MaxResponse = 256 << 10
 	MinNonce    = 1   // octets, RFC 9654 2.1
-	MaxNonce    = 128 // octets, RFC 9654 2.1
+	MaxNonce    = 128 // octets, RFC 9654 2.1. Clients write 32; a responder may leave out one of under 16 or over 32
 	maxSerial   = 64  // octets; RFC 5280 4.1.2.2 allows 20, strangers are known to exceed it
 	maxExts     = 16  // extensions in one list
 	maxCerts    = 8   // certificates in one response
@@ -57,6 +56,16 @@ const (
 	Revoked
 	Unknown
 )
+
+func (s Status) String() string {
+	switch s {
+	case Good:
+		return "good"
+	case Revoked:
+		return "revoked"
+	}
+	return "unknown"
+}
 
 // Reason is a revocation reason by its number in RFC 5280 5.3.1.
 type Reason int
@@ -115,6 +124,12 @@ const (
 	Unauthorized     ErrorStatus = 6
 )
 
+// CurrentAt reports whether the answer speaks of that time: it was made before, and newer information is not yet
+// due. skew is what two clocks may differ.
+func (s SingleResponse) CurrentAt(at time.Time, skew time.Duration) bool {
+	return !s.ThisUpdate.After(at.Add(skew)) && (s.NextUpdate.IsZero() || !s.NextUpdate.Before(at.Add(-skew)))
+}
+
 // Find returns the answer for id, and false when the response has none.
 func (r *Response) Find(id CertID) (SingleResponse, bool) {
 	for _, s := range r.Responses {
@@ -123,10 +138,4 @@ func (r *Response) Find(id CertID) (SingleResponse, bool) {
 		}
 	}
 	return SingleResponse{}, false
-}
-
-// Equal reports whether both name the same certificate with the same hash algorithm.
-func (id CertID) Equal(o CertID) bool {
-	return id.Hash == o.Hash && id.Hash != 0 && bytes.Equal(id.NameHash, o.NameHash) && bytes.Equal(id.KeyHash, o.KeyHash) &&
-		id.Serial != nil && o.Serial != nil && id.Serial.Cmp(o.Serial) == 0
 }
