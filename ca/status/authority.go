@@ -41,7 +41,7 @@ type Options struct {
 	ListLife time.Duration
 	// AnswerLife is nextUpdate - thisUpdate of OCSP answers: 2 days, within what SBR 4.9.10 allows.
 	AnswerLife time.Duration
-	// MaxAnswers bounds the answers kept ready for each issuer: 100,000 of about 600 octets.
+	// MaxAnswers bounds the answers kept ready in memory: 20,000 of about 1,300 octets.
 	MaxAnswers int
 	// Poll is how often the ledger is asked for revocations of other nodes and processes: 400 ms.
 	Poll time.Duration
@@ -59,6 +59,7 @@ type Authority struct {
 	issuers []*issuer
 	byName  map[string]*issuer
 	byHash  map[string]*issuer // by what a CertID says of its issuer
+	answers *answers
 }
 
 // issuer is an Issuer at work.
@@ -67,15 +68,15 @@ type issuer struct {
 	certificate  *x509.Certificate
 	certifiesCAs bool
 
-	responder atomic.Pointer[ocsp.Responder]
-	list      atomic.Pointer[CRL]
-	answers   *answers
-	wake      chan struct{}
+	responder  atomic.Pointer[ocsp.Responder]
+	list       atomic.Pointer[CRL]
+	wake       chan struct{}
+	complained atomic.Int64 // Unix time of the last complaint
 
 	work    sync.Mutex // guards what follows; held while a list is read, signed and committed
 	signer  crypto.Signer
 	entries *entries
-	waiting time.Time    // when the first revocation was seen that no list holds yet; zero when none waits
+	waiting time.Time    // when (by time.Now) the first revocation was seen that no list holds yet; zero when none waits
 	trouble atomic.Value // string: why the list could not be renewed, "" when it could
 }
 
@@ -85,13 +86,13 @@ func New(ledger Ledger, o Options, issuers ...Issuer) (*Authority, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{ledger: ledger, o: o, byName: map[string]*issuer{}, byHash: map[string]*issuer{}}
+	a := &Authority{ledger: ledger, o: o, byName: map[string]*issuer{}, byHash: map[string]*issuer{},
+		answers: newAnswers(o.MaxAnswers)}
 	for _, in := range issuers {
 		if in.Name == "" || in.Certificate == nil || a.byName[in.Name] != nil {
 			return nil, fmt.Errorf("status: an issuer needs a certificate and a name of its own, got %q", in.Name)
 		}
-		is := &issuer{name: in.Name, certificate: in.Certificate, certifiesCAs: in.CertifiesCAs,
-			answers: newAnswers(o.MaxAnswers), wake: make(chan struct{}, 1), entries: newEntries()}
+		is := &issuer{name: in.Name, certificate: in.Certificate, certifiesCAs: in.CertifiesCAs, wake: make(chan struct{}, 1), entries: newEntries()}
 		is.trouble.Store("")
 		if err := a.index(is); err != nil {
 			return nil, err
@@ -120,7 +121,7 @@ func (o Options) withDefaults() Options {
 		o.AnswerLife = 48 * time.Hour
 	}
 	if o.MaxAnswers == 0 {
-		o.MaxAnswers = 100_000
+		o.MaxAnswers = 20_000
 	}
 	if o.Poll == 0 {
 		o.Poll = 400 * time.Millisecond
@@ -219,9 +220,7 @@ func (a *Authority) Commit(ctx context.Context, c Change) error {
 		return err
 	}
 	for _, r := range c.Revocations {
-		if is := a.byName[r.Issuer]; is != nil {
-			is.answers.forget(r.Serial)
-		}
+		a.answers.forget(r.Issuer, r.Serial)
 	}
 	a.Wake()
 	return nil
