@@ -4,11 +4,17 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/x509"
+	"errors"
 	"io"
+	"math"
+	"slices"
+
+	"chancery.example/fault"
 )
 
 // KeyAgreer is a private key for key agreement, *ecdh.PrivateKey or one in an HSM.
 type KeyAgreer interface {
+	// ECDH returns the shared secret with remote, which is on the key's curve: RFC 5753 3.
 	ECDH(remote *ecdh.PublicKey) ([]byte, error)
 }
 
@@ -16,42 +22,17 @@ type KeyAgreer interface {
 type DecryptionKey struct {
 	// Certificate is how messages name the key.
 	Certificate *x509.Certificate
-	// Key is a crypto.Decrypter for RSA (such as *rsa.PrivateKey; it must honour rsa.PKCS1v15DecryptOptions.SessionKeyLen
-	// and rsa.OAEPOptions), or an *ecdsa.PrivateKey, or a KeyAgreer. All three may live in an HSM but the second.
+	// Key is one of three: a crypto.Decrypter for RSA, such as *rsa.PrivateKey or one in an HSM (it must honour
+	// rsa.PKCS1v15DecryptOptions.SessionKeyLen and rsa.OAEPOptions); an *ecdsa.PrivateKey; or a KeyAgreer.
 	Key crypto.PrivateKey
 }
-
-// RecipientKind is how a recipient gets at the content key: RFC 5652 6.2.
-type RecipientKind string
-
-// The kinds of recipients.
-const (
-	KeyTransport     RecipientKind = "key-transport"
-	KeyAgreement     RecipientKind = "key-agreement"
-	KeyEncryptionKey RecipientKind = "key-encryption-key"
-	Password         RecipientKind = "password"
-	OtherRecipient   RecipientKind = "other"
-)
-
-// RecipientInfo says for whom a message is encrypted. A key agreement with several recipients counts as several.
-type RecipientInfo struct {
-	Kind RecipientKind
-	// Recipient names the recipient's certificate; zero for kinds that name none.
-	Recipient EntityIdentifier
-	// KeyEncryption is how the content key is encrypted.
-	KeyEncryption Algorithm
-	// EncryptedKeyHash is SHA-256 of the encrypted content key. Who remembers those seen under an AEAD can refuse them
-	// under another cipher: a downgrade.
-	EncryptedKeyHash [32]byte
-}
-
-// Matches tells whether cert is the certificate that the recipient is named by.
-func (r RecipientInfo) Matches(cert *x509.Certificate) bool { return false }
 
 // Opened is a message that was decrypted, wholly read, and, if the cipher can tell, found unaltered.
 type Opened struct {
 	// Plaintext is the content. Close it, even unread: it may hold a temporary file.
 	Plaintext io.ReadCloser
+	// Length is the size of the content in bytes.
+	Length int64
 	// Cipher is the content encryption algorithm.
 	Cipher Cipher
 	// Authenticated tells that the content is what was sealed. It is false for CBC: such plaintext may have been altered
@@ -73,6 +54,151 @@ type NoKeyError struct {
 
 func (e *NoKeyError) Error() string { return "no key for any of the recipients" }
 
-// Decrypt reads an EnvelopedData or AuthEnvelopedData to its end and opens it by whichever of the keys fits. Every
-// failure that could depend on a key has the same code cms.decrypt and the same sentence, whatever went wrong.
-func Decrypt(r io.Reader, keys []DecryptionKey, l Limits) (*Opened, error) { return nil, errNotYet }
+var errNotOpened = errors.New("wrong key or altered content")
+
+// cannotDecrypt is the one outward answer to everything that may depend on a key.
+func cannotDecrypt(cause error) error {
+	return fault.Wrap(cause, fault.Refused, "cms.decrypt",
+		"This message cannot be opened: either it is not for the keys at hand, or it was altered on its way.")
+}
+
+// Decrypt reads an EnvelopedData or AuthEnvelopedData to its end and opens it by whichever of the keys fits: RFC 5652 6,
+// RFC 5083. Every failure that could depend on a key has the same code cms.decrypt and the same sentence, whatever
+// went wrong. A cipher that is not supported has the code cms.cipher; what cannot be read at all is cms.malformed.
+func Decrypt(r io.Reader, keys []DecryptionKey, l Limits) (*Opened, error) {
+	reader, err := NewReader(r, l)
+	if err != nil {
+		return nil, err
+	}
+	return reader.Decrypt(keys)
+}
+
+// Decrypt continues as EnvelopedData or AuthEnvelopedData; see the function Decrypt.
+func (r *Reader) Decrypt(keys []DecryptionKey) (*Opened, error) {
+	// Step 1: the recipients, of which those are kept that a key may open.
+	var matches []match
+	var recipients []RecipientInfo
+	e, err := r.readEnvelope(func(t target) {
+		recipients = append(recipients, t.RecipientInfo)
+		for _, k := range keys {
+			if len(matches) < r.limits.Attempts && t.Matches(k.Certificate) {
+				matches = append(matches, match{t, k})
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !e.known {
+		return nil, refused("cipher", "This message is encrypted by %s, which cannot be opened here.", e.algorithm.Name())
+	}
+	if len(matches) == 0 {
+		return nil, cannotDecrypt(&NoKeyError{recipients})
+	}
+	// Step 2: the content keys.
+	attempts := unwrapAll(matches, e)
+	if len(attempts) == 0 {
+		return nil, cannotDecrypt(errNotOpened)
+	}
+	// Step 3: the ciphertext, kept and hashed, and everything after it.
+	s := &spool{bound: r.limits.SpoolMemory, dir: r.limits.SpoolDir}
+	opened, err := r.open(e, s, attempts)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	opened.Recipients = recipients
+	return opened, nil
+}
+
+// match is a recipient that one of the keys is named by.
+type match struct {
+	target target
+	key    DecryptionKey
+}
+
+// unwrap returns the content key. proven tells that the key encryption itself showed it to be right.
+func (m match) unwrap(keyBytes int) (key []byte, proven, ok bool) {
+	if m.target.Kind == KeyAgreement {
+		key, ok = m.target.agreement.unwrap(m.key.Key, m.key.Certificate, m.target.encryptedKey)
+		return key, true, ok && len(key) == keyBytes
+	}
+	if only := publicKeyOf(m.key.Certificate).only; only == oidPSS || only == oidOAEP && m.target.KeyEncryption.OID != oidOAEP {
+		return nil, false, false
+	}
+	key, ok = unwrapRSA(m.key.Key, m.target.KeyEncryption, m.target.encryptedKey, keyBytes)
+	return key, m.target.KeyEncryption.OID == oidOAEP, ok
+}
+
+// unwrapAll decrypts the content key of every match and returns the ways to open the content with them.
+//
+// Keys from PKCS #1 v1.5 may be made up (implicit rejection), and nothing here may tell. Therefore all of them are tried
+// on the content, none for the sake of another: a message with a forged encrypted key beside a true one opens
+// whether or not the forged one has a right padding. Only where a key is proven by its own wrapping are the others dropped.
+func unwrapAll(matches []match, e *envelope) []opener {
+	var keys [][]byte
+	proven := false
+	for _, m := range matches {
+		key, isProven, ok := m.unwrap(e.cipher.KeyBytes())
+		switch {
+		case !ok || proven && !isProven:
+			continue
+		case isProven && !proven:
+			keys, proven = nil, true
+		}
+		if !isProven || !slices.ContainsFunc(keys, func(k []byte) bool { return equalKeys(k, key) }) {
+			keys = append(keys, key)
+		}
+	}
+	var openers []opener
+	for _, key := range keys {
+		if o, err := newOpener(e, key); err == nil {
+			openers = append(openers, o)
+		}
+	}
+	return openers
+}
+
+// open reads the ciphertext and all that follows it, and picks the way that opens it.
+func (r *Reader) open(e *envelope, s *spool, openers []opener) (*Opened, error) {
+	content, err := r.b.octets(context(0), "the encrypted content")
+	if err != nil {
+		return nil, err
+	}
+	bound := int64(math.MaxInt64)
+	if r.limits.Content > 0 {
+		bound = r.limits.Content
+	}
+	if e.cipher.AEAD() {
+		bound = min(bound, maxGCMContent)
+	}
+	buffer := make([]byte, copyBuffer)
+	for {
+		n, err := io.ReadFull(content, buffer)
+		for _, o := range openers {
+			o.absorb(buffer[:n])
+		}
+		if int64(n) > bound-s.size {
+			return nil, tooLarge("bytes of encrypted content", bound)
+		}
+		if _, err := s.Write(buffer[:n]); err != nil {
+			return nil, err
+		}
+		if content.err == io.EOF {
+			break
+		}
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF || content.err != nil {
+			return nil, content.err
+		}
+	}
+	if err := r.readEnvelopeEnd(e); err != nil {
+		return nil, err
+	}
+	for _, o := range openers {
+		if plaintext, length, ok := o.open(e, s); ok {
+			return &Opened{Plaintext: plaintext, Length: length, Cipher: e.cipher, Authenticated: e.cipher.AEAD(),
+				ContentType: e.contentType, Weak: e.cipher.Weak()}, nil
+		}
+	}
+	return nil, cannotDecrypt(errNotOpened)
+}

@@ -46,18 +46,20 @@ const (
 
 // Signatures (RFC 3370, RFC 4056, RFC 5754, RFC 5753).
 const (
-	oidRSA           OID = "1.2.840.113549.1.1.1"
-	oidMD5RSA        OID = "1.2.840.113549.1.1.4"
-	oidSHA1RSA       OID = "1.2.840.113549.1.1.5"
-	oidSHA256RSA     OID = "1.2.840.113549.1.1.11"
-	oidSHA384RSA     OID = "1.2.840.113549.1.1.12"
-	oidSHA512RSA     OID = "1.2.840.113549.1.1.13"
-	oidPSS           OID = "1.2.840.113549.1.1.10"
-	oidECPublicKey   OID = "1.2.840.10045.2.1"
-	oidECDSAWithSHA1 OID = "1.2.840.10045.4.1"
-	oidECDSASHA256   OID = "1.2.840.10045.4.3.2"
-	oidECDSASHA384   OID = "1.2.840.10045.4.3.3"
-	oidECDSASHA512   OID = "1.2.840.10045.4.3.4"
+	oidRSA         OID = "1.2.840.113549.1.1.1"
+	oidMD5RSA      OID = "1.2.840.113549.1.1.4"
+	oidSHA1RSA     OID = "1.2.840.113549.1.1.5"
+	oidSHA256RSA   OID = "1.2.840.113549.1.1.11"
+	oidSHA384RSA   OID = "1.2.840.113549.1.1.12"
+	oidSHA512RSA   OID = "1.2.840.113549.1.1.13"
+	oidPSS         OID = "1.2.840.113549.1.1.10"
+	oidECPublicKey OID = "1.2.840.10045.2.1"
+	oidSHA224RSA   OID = "1.2.840.113549.1.1.14"
+	oidECDSASHA1   OID = "1.2.840.10045.4.1"
+	oidECDSASHA224 OID = "1.2.840.10045.4.3.1"
+	oidECDSASHA256 OID = "1.2.840.10045.4.3.2"
+	oidECDSASHA384 OID = "1.2.840.10045.4.3.3"
+	oidECDSASHA512 OID = "1.2.840.10045.4.3.4"
 )
 
 // Key management (RFC 3560, RFC 5753, RFC 3565) and content encryption (RFC 3565, RFC 5084, RFC 3370).
@@ -91,7 +93,7 @@ const (
 // Name returns the name that the field uses for an object identifier, "aes256-GCM" or "signedData", and the dotted form
 // where this package knows none.
 func (o OID) Name() string {
-	if n := oidName(o); n != "" {
+	if n, ok := oidNames[o]; ok {
 		return n
 	}
 	return string(o)
@@ -124,4 +126,43 @@ type Algorithm struct {
 // Name is the name of the algorithm's identifier.
 func (a Algorithm) Name() string { return a.OID.Name() }
 
-func oidName(o OID) string { return "" }
+var oidNames = map[OID]string{
+	TypeData: "data", TypeSignedData: "signedData", TypeEnvelopedData: "envelopedData", TypeDigestedData: "digestedData",
+	TypeEncryptedData: "encryptedData", TypeAuthenticatedData: "authenticatedData", TypeCompressedData: "compressedData",
+	TypeAuthEnvelopedData: "authEnvelopedData", TypeTSTInfo: "timeStampToken", TypeReceipt: "receipt",
+
+	attrContentType: "contentType", attrMessageDigest: "messageDigest", attrSigningTime: "signingTime",
+	attrCounterSignature: "counterSignature", attrCapabilities: "sMIMECapabilities",
+	attrAlgorithmProtection: "cmsAlgorithmProtection", attrEncryptionKeyPref: "encryptionKeyPreference",
+	"1.2.840.113549.1.9.16.2.12": "signingCertificate", "1.2.840.113549.1.9.16.2.47": "signingCertificateV2",
+	"1.2.840.113549.1.9.16.2.14": "timeStampToken", "1.2.840.113549.1.9.16.2.1": "receiptRequest",
+	"1.2.840.113549.1.9.16.2.2": "securityLabel", "1.3.6.1.4.1.311.16.4": "microsoftEncryptionKeyPreference",
+
+	oidMD5: "md5", oidSHA1: "sha1", oidSHA224: "sha224", oidSHA256: "sha256", oidSHA384: "sha384", oidSHA512: "sha512",
+	"2.16.840.1.101.3.4.2.8": "sha3-256", "2.16.840.1.101.3.4.2.9": "sha3-384", "2.16.840.1.101.3.4.2.10": "sha3-512",
+	"2.16.840.1.101.3.4.2.12": "shake256", "1.2.840.113549.2.4": "md4", "1.2.840.113549.2.2": "md2",
+
+	oidRSA: "rsaEncryption", oidMD5RSA: "md5WithRSAEncryption", oidSHA1RSA: "sha1WithRSAEncryption",
+	oidSHA224RSA: "sha224WithRSAEncryption", oidSHA256RSA: "sha256WithRSAEncryption",
+	oidSHA384RSA: "sha384WithRSAEncryption", oidSHA512RSA: "sha512WithRSAEncryption", oidPSS: "RSASSA-PSS",
+	oidECPublicKey: "ecPublicKey", oidECDSASHA1: "ecdsa-with-SHA1", oidECDSASHA224: "ecdsa-with-SHA224",
+	oidECDSASHA256: "ecdsa-with-SHA256", oidECDSASHA384: "ecdsa-with-SHA384", oidECDSASHA512: "ecdsa-with-SHA512",
+	"1.3.101.112": "Ed25519", "1.3.101.113": "Ed448", "1.2.840.10040.4.1": "dsa", "1.2.840.10040.4.3": "dsa-with-sha1",
+	"2.16.840.1.101.3.4.3.1": "dsa-with-sha224", "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
+	"2.16.840.1.101.3.4.3.17": "ML-DSA-44", "2.16.840.1.101.3.4.3.18": "ML-DSA-65", "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+
+	oidOAEP: "RSAES-OAEP", oidMGF1: "mgf1", oidPSpecified: "pSpecified",
+	oidStdDHSHA1: "dhSinglePass-stdDH-sha1kdf-scheme", oidStdDHSHA256: "dhSinglePass-stdDH-sha256kdf-scheme",
+	oidStdDHSHA384: "dhSinglePass-stdDH-sha384kdf-scheme", oidStdDHSHA512: "dhSinglePass-stdDH-sha512kdf-scheme",
+	oidCofactorDHSHA1: "dhSinglePass-cofactorDH-sha1kdf-scheme", oidCofactorDHSHA256: "dhSinglePass-cofactorDH-sha256kdf-scheme",
+	oidCofactorDHSHA384: "dhSinglePass-cofactorDH-sha384kdf-scheme", oidCofactorDHSHA512: "dhSinglePass-cofactorDH-sha512kdf-scheme",
+	"1.2.840.113549.1.9.16.3.5": "ESDH", "1.2.840.113549.1.9.16.3.9": "PWRI-KEK", "1.2.840.113549.1.9.16.3.6": "3des-wrap",
+	"1.3.101.110": "X25519",
+
+	oidAES128Wrap: "aes128-wrap", oidAES192Wrap: "aes192-wrap", oidAES256Wrap: "aes256-wrap",
+	oidAES128CBC: "aes128-CBC", oidAES192CBC: "aes192-CBC", oidAES256CBC: "aes256-CBC",
+	oidAES128GCM: "aes128-GCM", oidAES192GCM: "aes192-GCM", oidAES256GCM: "aes256-GCM", oidDESEDE3: "des-EDE3-CBC",
+	"1.2.840.113549.1.9.16.3.18": "ChaCha20-Poly1305", "1.2.840.113549.3.2": "rc2-CBC", "1.3.14.3.2.7": "des-CBC",
+	"2.16.840.1.101.3.4.1.3": "aes128-OFB", "2.16.840.1.101.3.4.1.4": "aes128-CFB", "2.16.840.1.101.3.4.1.24": "aes192-CFB",
+	"2.16.840.1.101.3.4.1.23": "aes192-OFB", "2.16.840.1.101.3.4.1.43": "aes256-OFB", "2.16.840.1.101.3.4.1.44": "aes256-CFB",
+}

@@ -47,12 +47,268 @@ type SignOptions struct {
 
 // NewSigner returns a writer that signs what is written to it. The message is complete on out when Close has
 // returned nil; out is not closed. A key that does not fit its certificate, or that is too weak, is refused at once.
+//
+// The message is DER if the content is detached, short (64 KiB), or of known length and signed by RSA keys only: the
+// length of an ECDSA signature is not known before it is made. Else the outer lengths are indefinite.
 func NewSigner(out io.Writer, o SignOptions) (io.WriteCloser, error) {
-	return nil, errNotYet
+	w := &signWriter{out: out, detached: o.Detached, contentType: o.ContentType, length: o.ContentLength, digester: &Digester{}}
+	if w.contentType == "" {
+		w.contentType = TypeData
+	}
+	if derOID(w.contentType) == nil {
+		return nil, refused("content-type", "%q is no content type.", w.contentType)
+	}
+	if len(o.Signers) == 0 {
+		return nil, refused("no-signer", "There is nobody to sign.")
+	}
+	certificates := make([]*x509.Certificate, 0, len(o.Signers)+len(o.Certificates))
+	for _, s := range o.Signers {
+		p, err := prepareSigner(s)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.prepareAttributes(w.contentType, o); err != nil {
+			return nil, err
+		}
+		w.signers = append(w.signers, p)
+		w.digester.add(p.digest.hash)
+		certificates = append(certificates, s.Certificate)
+	}
+	w.carried = carried(append(certificates, o.Certificates...), o.CRLs)
+	return w, nil
+}
+
+// signWriter writes one SignedData.
+type signWriter struct {
+	out         io.Writer
+	detached    bool
+	contentType OID
+	length      int64
+	signers     []*preparedSigner
+	carried     []byte // certificates and crls
+	digester    *Digester
+
+	early   []byte  // content while it may still turn out to be short
+	pieces  *pieces // content once it did not
+	written int64
+	layers  int // of indefinite length that Close must end
+	err     error
+	closed  bool
+}
+
+// Write implements io.Writer.
+func (w *signWriter) Write(p []byte) (int, error) {
+	if w.err == nil && w.closed {
+		w.err = errClosed
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	w.digester.Write(p)
+	w.written += int64(len(p))
+	switch {
+	case w.detached:
+		return len(p), nil
+	case w.pieces == nil && len(w.early)+len(p) <= copyBuffer:
+		w.early = append(w.early, p...)
+		return len(p), nil
+	case w.pieces == nil:
+		w.err = w.begin()
+	}
+	if w.err == nil {
+		w.err = w.pieces.write(p)
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+// begin writes everything before the content, when that is too long to wait for its end.
+func (w *signWriter) begin() error {
+	outer := int64(-1)
+	content := headerAndBody(tagOctetString, w.length)
+	if w.length > 0 && w.fixedSignatures() {
+		outer = int64(len(w.signerInfos(nil)) + len(w.carried))
+	}
+	head, layers := w.head(outer, content)
+	w.layers = layers
+	w.pieces = newPieces(w.out, tagOctetString, w.length)
+	if _, err := w.out.Write(w.pieces.header(head)); err != nil {
+		return err
+	}
+	err := w.pieces.write(w.early)
+	w.early = nil
+	return err
+}
+
+// head returns everything up to the OCTET STRING of the content. tail is the size of what will follow the content, -1 if
+// unknown, which makes the lengths indefinite; content the size of the OCTET STRING with its header. layers counts the
+// elements that stay open with an indefinite length.
+func (w *signWriter) head(tail, content int64) (head []byte, layers int) {
+	contentOID := derOID(w.contentType)
+	version := derInteger(w.version())
+	digests := w.digestAlgorithms()
+	if tail < 0 {
+		open := func(p []byte, t tag) []byte {
+			layers++
+			return appendHeader(p, header{tag: t, constructed: true, length: -1})
+		}
+		head = append(open(nil, tagSequence), derOID(TypeSignedData)...)
+		head = open(open(head, context(0)), tagSequence)
+		head = append(append(head, version...), digests...)
+		layers = 0
+		head = open(append(open(head, tagSequence), contentOID...), context(0))
+		return head, layers
+	}
+	explicit := headerAndBody(context(0), content)
+	encap := int64(len(contentOID)) + explicit
+	signedData := int64(len(version)+len(digests)) + headerAndBody(tagSequence, encap) + tail
+	info := headerAndBody(tagSequence, signedData)
+	close := func(p []byte, t tag, length int64) []byte {
+		return appendHeader(p, header{tag: t, constructed: true, length: length})
+	}
+	oid := derOID(TypeSignedData)
+	head = append(close(nil, tagSequence, int64(len(oid))+headerAndBody(context(0), info)), oid...)
+	head = close(close(head, context(0), info), tagSequence, signedData)
+	head = append(append(head, version...), digests...)
+	head = append(close(head, tagSequence, encap), contentOID...)
+	return close(head, context(0), content), 0
+}
+
+// Close implements io.Closer: it signs.
+func (w *signWriter) Close() error {
+	if w.err != nil || w.closed {
+		return w.err
+	}
+	w.closed = true
+	w.err = w.finish()
+	return w.err
+}
+
+func (w *signWriter) finish() error {
+	if !w.detached && w.length > 0 && w.written != w.length {
+		return refused("content-length", "The content has %d bytes, not the %d that were announced.", w.written, w.length)
+	}
+	if w.pieces != nil {
+		if err := w.pieces.close(); err != nil {
+			return err
+		}
+		tail := make([]byte, 2*w.layers, 4096)
+		infos, err := w.sign()
+		if err != nil {
+			return err
+		}
+		tail = append(append(tail, w.carried...), infos...)
+		if w.layers > 0 {
+			tail = append(tail, 0, 0, 0, 0, 0, 0) // SignedData, [0], ContentInfo
+		}
+		_, err = w.out.Write(tail)
+		return err
+	}
+	infos, err := w.sign()
+	if err != nil {
+		return err
+	}
+	encap := [][]byte{derOID(w.contentType)}
+	if !w.detached {
+		encap = append(encap, constructed(context(0), simple(tagOctetString, w.early)))
+	}
+	signedData := constructed(tagSequence, derInteger(w.version()), w.digestAlgorithms(),
+		constructed(tagSequence, encap...), w.carried, infos)
+	_, err = w.out.Write(constructed(tagSequence, derOID(TypeSignedData), constructed(context(0), signedData)))
+	return err
+}
+
+// version is CMSVersion of SignedData: RFC 5652 5.1.
+func (w *signWriter) version() int64 {
+	if w.contentType != TypeData {
+		return 3
+	}
+	for _, s := range w.signers {
+		if s.KeyIdentifier {
+			return 3
+		}
+	}
+	return 1
+}
+
+func (w *signWriter) digestAlgorithms() []byte {
+	var set [][]byte
+	for _, r := range w.digester.hashes {
+		facts, _ := digestOf(r.hash)
+		set = append(set, Algorithm{OID: facts.oid}.der())
+	}
+	return setOf(tagSet, set)
+}
+
+// fixedSignatures tells whether the size of every signature is known before it is made.
+func (w *signWriter) fixedSignatures() bool {
+	for _, s := range w.signers {
+		if s.signatureBytes() == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// sign makes every signature and returns the set of SignerInfos.
+func (w *signWriter) sign() ([]byte, error) {
+	signatures := make([][]byte, len(w.signers))
+	for i, s := range w.signers {
+		var err error
+		if signatures[i], err = s.sign(w.digester.find(s.digest.hash).Sum(nil)); err != nil {
+			return nil, err
+		}
+	}
+	return w.signerInfos(signatures), nil
+}
+
+// signerInfos returns the set of SignerInfos. Without signatures it only has the right size.
+func (w *signWriter) signerInfos(signatures [][]byte) []byte {
+	set := make([][]byte, len(w.signers))
+	for i, s := range w.signers {
+		if signatures == nil {
+			set[i] = s.signerInfo(make([]byte, s.digest.hash.Size()), make([]byte, s.signatureBytes()))
+		} else {
+			set[i] = s.signerInfo(w.digester.find(s.digest.hash).Sum(nil), signatures[i])
+		}
+	}
+	return setOf(tagSet, set)
+}
+
+// carried returns certificates [0] and crls [1], without repetitions.
+func carried(certificates []*x509.Certificate, crls [][]byte) []byte {
+	var out []byte
+	for n, list := range [][][]byte{rawCertificates(certificates), crls} {
+		seen := map[string]bool{}
+		var set [][]byte
+		for _, p := range list {
+			if !seen[string(p)] {
+				seen[string(p)] = true
+				set = append(set, p)
+			}
+		}
+		if len(set) > 0 {
+			out = append(out, setOf(context(n), set)...)
+		}
+	}
+	return out
+}
+
+func rawCertificates(list []*x509.Certificate) [][]byte {
+	out := make([][]byte, 0, len(list))
+	for _, c := range list {
+		out = append(out, c.Raw)
+	}
+	return out
 }
 
 // WriteBundle writes a SignedData without signers that only carries certificates and DER revocation lists, as for
 // smime-type=certs-only: RFC 8551 3.8.
 func WriteBundle(out io.Writer, certificates []*x509.Certificate, crls [][]byte) error {
-	return errNotYet
+	signedData := constructed(tagSequence, derInteger(1), constructed(tagSet), constructed(tagSequence, derOID(TypeData)),
+		carried(certificates, crls), constructed(tagSet))
+	_, err := out.Write(constructed(tagSequence, derOID(TypeSignedData), constructed(context(0), signedData)))
+	return err
 }

@@ -1,37 +1,141 @@
 package cms
 
 import (
-	"crypto"
 	"crypto/x509"
-	"errors"
 	"io"
-	"math/big"
-	"time"
 )
-
-var errNotYet = errors.New("cms: not yet written")
 
 // Reader reads one ContentInfo, RFC 5652 3, from a stream of BER.
 type Reader struct {
+	b           *ber
+	limits      Limits
 	contentType OID
+	used        bool
+	bare        bool // there is no ContentInfo around the content
 }
 
 // NewReader reads the beginning of a message and finds out its type. The stream is bare BER; see [PEMReader] for PEM.
-func NewReader(r io.Reader, l Limits) (*Reader, error) { return nil, errNotYet }
+// What follows the message in the stream is not read.
+func NewReader(r io.Reader, l Limits) (*Reader, error) {
+	l = l.withDefaults()
+	out := &Reader{b: newBER(r, l.Depth), limits: l}
+	if err := out.b.enter(tagSequence, "its outermost SEQUENCE"); err != nil {
+		return nil, err
+	}
+	var err error
+	if out.contentType, err = out.b.oid("its content type"); err != nil {
+		return nil, err
+	}
+	return out, out.b.enter(context(0), "its content")
+}
 
 // Type is the content type of the message: TypeSignedData, TypeEnvelopedData, or any other.
 func (r *Reader) Type() OID { return r.contentType }
 
-// Signed continues as SignedData, RFC 5652 5.1. It fails if Type is another, or if it was called before.
-func (r *Reader) Signed() (*SignedReader, error) { return nil, errNotYet }
+// use claims the content, which can be read once.
+func (r *Reader) use(types ...OID) error {
+	if r.used {
+		return refused("read-twice", "This message was read already.")
+	}
+	for _, t := range types {
+		if r.contentType == t {
+			r.used = true
+			return nil
+		}
+	}
+	return refused("other-type", "This message is of the type %s, not %s.", r.contentType.Name(), types[0].Name())
+}
 
-// Decrypt continues as EnvelopedData or AuthEnvelopedData; see the function Decrypt.
-func (r *Reader) Decrypt(keys []DecryptionKey) (*Opened, error) { return nil, errNotYet }
+// end leaves the ContentInfo.
+func (r *Reader) end() error {
+	if r.bare {
+		return nil
+	}
+	if err := r.b.leave(); err != nil {
+		return err
+	}
+	return r.b.leave()
+}
+
+// Signed continues as SignedData, RFC 5652 5.1. It fails if Type is another, or if the content was read before.
+func (r *Reader) Signed() (*SignedReader, error) {
+	if err := r.use(TypeSignedData); err != nil {
+		return nil, err
+	}
+	b := r.b
+	if err := b.enter(tagSequence, "SignedData"); err != nil {
+		return nil, err
+	}
+	s := &SignedReader{r: r, digester: &Digester{}}
+	var err error
+	if s.version, err = b.integer("the version"); err != nil {
+		return nil, err
+	}
+	if err := s.readDigestAlgorithms(); err != nil {
+		return nil, err
+	}
+	if err := b.enter(tagSequence, "encapContentInfo"); err != nil {
+		return nil, err
+	}
+	if s.contentType, err = b.oid("the type of what is signed"); err != nil {
+		return nil, err
+	}
+	found, err := b.optional(context(0))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		s.detached = true
+		return s, nil
+	}
+	if err := b.enter(context(0), "the content"); err != nil {
+		return nil, err
+	}
+	s.content, err = b.octets(tagOctetString, "the content as an OCTET STRING")
+	return s, err
+}
 
 // SignedReader is a SignedData of which the content is still to be read.
 type SignedReader struct {
+	r           *Reader
+	version     int
 	contentType OID
 	detached    bool
+	announced   []Algorithm
+	content     *octets
+	digester    *Digester
+	err         error // the first error of the content
+}
+
+func (s *SignedReader) readDigestAlgorithms() error {
+	b, l := s.r.b, s.r.limits
+	if err := b.enter(tagSet, "the set of digest algorithms"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := b.peek()
+		if err != nil {
+			return err
+		}
+		if !more {
+			return b.leave()
+		}
+		p, err := b.element(l.ParameterBytes, "a digest algorithm")
+		if err != nil {
+			return err
+		}
+		rest := cursor(p)
+		a, ok := rest.algorithm(tagSequence)
+		if !ok {
+			return malformed("a digest algorithm cannot be read")
+		}
+		if s.announced = append(s.announced, a); len(s.announced) > l.DigestAlgorithms {
+			return tooLarge("digest algorithms", int64(l.DigestAlgorithms))
+		}
+		if facts, known := a.digest(); known {
+			s.digester.add(facts.hash)
+		}
+	}
 }
 
 // ContentType is the type of what is signed.
@@ -40,13 +144,156 @@ func (s *SignedReader) ContentType() OID { return s.contentType }
 // Detached tells that the message holds no content: it travels beside.
 func (s *SignedReader) Detached() bool { return s.detached }
 
+// DigestAlgorithms are the digest algorithms that the message announces before its content.
+func (s *SignedReader) DigestAlgorithms() []Algorithm { return s.announced }
+
 // Content reads the signed content. It is not yet checked: nobody knows before its end whether the signature holds.
 // Of a detached message it is empty.
-func (s *SignedReader) Content() io.Reader { return nil }
+func (s *SignedReader) Content() io.Reader { return (*signedContent)(s) }
+
+type signedContent SignedReader
+
+func (c *signedContent) Read(p []byte) (int, error) {
+	if c.content == nil {
+		return 0, io.EOF
+	}
+	n, err := c.content.Read(p)
+	c.digester.Write(p[:n])
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
 
 // Finish reads what follows the content (and the content, so far as it was not read) and returns it. Signers of a
 // detached message can only be checked through VerifyDetached or VerifyDigested.
-func (s *SignedReader) Finish() (*Signed, error) { return nil, errNotYet }
+func (s *SignedReader) Finish() (*Signed, error) {
+	if _, err := io.CopyBuffer(io.Discard, onlyReader{s.Content()}, make([]byte, segment)); err != nil {
+		return nil, err
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	b := s.r.b
+	if !s.detached {
+		if err := b.leave(); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.leave(); err != nil { // encapContentInfo
+		return nil, err
+	}
+	out := &Signed{ContentType: s.contentType, Detached: s.detached}
+	if err := s.readCarried(out); err != nil {
+		return nil, err
+	}
+	if err := s.readSigners(out); err != nil {
+		return nil, err
+	}
+	if err := b.leave(); err != nil { // SignedData
+		return nil, err
+	}
+	if err := s.r.end(); err != nil {
+		return nil, err
+	}
+	if !s.detached {
+		s.digester.serve(out, s.announced)
+	}
+	return out, nil
+}
+
+// readCarried reads certificates [0] and crls [1]: RFC 5652 10.2.
+func (s *SignedReader) readCarried(out *Signed) error {
+	l, total := s.r.limits, 0
+	keep := func(list *[][]byte, max int, what string) func([]byte) error {
+		return func(p []byte) error {
+			if total += len(p); total > l.CarriedBytes {
+				return tooLarge("bytes of certificates and revocation lists", int64(l.CarriedBytes))
+			}
+			if len(*list) == max {
+				return tooLarge(what, int64(max))
+			}
+			*list = append(*list, p)
+			return nil
+		}
+	}
+	err := s.readChoices(context(0), l.CertificateBytes, l.Certificates, keep(&out.RawCertificates, l.Certificates, "certificates"))
+	if err != nil {
+		return err
+	}
+	for _, p := range out.RawCertificates {
+		if c, err := x509.ParseCertificate(p); err == nil {
+			out.Certificates = append(out.Certificates, c)
+		}
+	}
+	return s.readChoices(context(1), l.CRLBytes, l.CRLs, keep(&out.CRLs, l.CRLs, "revocation lists"))
+}
+
+// readChoices reads an optional implicit SET and keeps the members that are a plain SEQUENCE. Others (attribute
+// certificates and forms that nobody uses) are passed over, but count.
+func (s *SignedReader) readChoices(t tag, size, count int, keep func([]byte) error) error {
+	b := s.r.b
+	found, err := b.optional(t)
+	if err != nil || !found {
+		return err
+	}
+	if err := b.enter(t, "a set"); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		h, more, err := b.peek()
+		if err != nil {
+			return err
+		}
+		if !more {
+			return b.leave()
+		}
+		if n == count {
+			return tooLarge("certificates or revocation lists", int64(count))
+		}
+		if h.tag != tagSequence {
+			if err := b.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		p, err := b.element(size, "one certificate or revocation list")
+		if err != nil {
+			return err
+		}
+		if err := keep(p); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *SignedReader) readSigners(out *Signed) error {
+	b, l := s.r.b, s.r.limits
+	if err := b.enter(tagSet, "the set of signers"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := b.peek()
+		if err != nil {
+			return err
+		}
+		if !more {
+			return b.leave()
+		}
+		if len(out.Signers) == l.Signers {
+			return tooLarge("signers", int64(l.Signers))
+		}
+		p, err := b.element(l.SignerBytes, "one signer")
+		if err != nil {
+			return err
+		}
+		signer, err := parseSignerInfo(p, l)
+		if err != nil {
+			return err
+		}
+		out.Signers = append(out.Signers, signer)
+	}
+}
 
 // Signed is a SignedData that was read to its end: RFC 5652 5.1.
 type Signed struct {
@@ -72,106 +319,4 @@ func (s *Signed) CertificateOf(signer *SignerInfo) *x509.Certificate {
 		}
 	}
 	return nil
-}
-
-// EntityIdentifier names a certificate by issuer and serial number, or by subject key identifier: RFC 5652 5.3, 6.2.
-type EntityIdentifier struct {
-	// Issuer is the DER of the issuer's name; nil if KeyID is used.
-	Issuer []byte
-	// Serial is the serial number; nil if KeyID is used.
-	Serial *big.Int
-	// KeyID is the subject key identifier; nil if issuer and serial number are used.
-	KeyID []byte
-}
-
-// Attribute is one attribute of RFC 5652 5.3.
-type Attribute struct {
-	Type OID
-	// Values are the DER of each value.
-	Values [][]byte
-}
-
-// SignerInfo is one signature: RFC 5652 5.3.
-type SignerInfo struct {
-	// Signer names the signer's certificate.
-	Signer EntityIdentifier
-	// DigestAlgorithm is that of the content and of the signed attributes.
-	DigestAlgorithm Algorithm
-	// SignatureAlgorithm is that of the signature.
-	SignatureAlgorithm Algorithm
-	// SigningTime is when the signer says to have signed; zero if they do not. It is shown, never believed.
-	SigningTime time.Time
-	// Capabilities are what the signer says to be able to read, best first.
-	Capabilities []Algorithm
-	// SignedAttributes are all the attributes under the signature, as they came.
-	SignedAttributes []Attribute
-	// UnsignedAttributes are attributes beside it: nothing protects them.
-	UnsignedAttributes []Attribute
-}
-
-// Matches tells whether cert is the certificate that the signer names.
-func (s *SignerInfo) Matches(cert *x509.Certificate) bool { return false }
-
-// Status is what became of a signature.
-type Status uint8
-
-// The results of checking a signature.
-const (
-	// Unknown: it could not be checked; it is neither good nor broken.
-	Unknown Status = iota
-	// Intact: the content is what the holder of the certificate's key signed.
-	Intact
-	// Weak: as Intact, but by an algorithm or key that no longer proves anything (MD5, SHA-1, RSA under 2048 bits).
-	Weak
-	// Broken: the signature does not hold, or breaks a rule that must hold.
-	Broken
-)
-
-// Reasons of a SignatureResult.
-const (
-	ReasonNone               = ""
-	ReasonUnknownDigest      = "unknown-digest"       // Unknown: a digest algorithm that this package does not have
-	ReasonUnknownSignature   = "unknown-signature"    // Unknown: a signature algorithm that this package does not have
-	ReasonUnknownKey         = "unknown-key"          // Unknown: a public key that this package cannot use
-	ReasonNoContent          = "no-content"           // Unknown: the content was not there, or not digested by this algorithm
-	ReasonWeakDigest         = "weak-digest"          // Weak: MD5 or SHA-1
-	ReasonWeakKey            = "weak-key"             // Weak: RSA under 2048 bits, or a curve under 256
-	ReasonWrongCertificate   = "wrong-certificate"    // Broken: the signer names another certificate
-	ReasonDigestNotAnnounced = "digest-not-announced" // Broken: digestAlgorithms lacks the signer's: RFC 5652 5.1
-	ReasonBadAttributes      = "bad-attributes"       // Broken: a required signed attribute is missing, repeated or malformed
-	ReasonContentType        = "content-type"         // Broken: the contentType attribute does not name the content's type
-	ReasonContentChanged     = "content-changed"      // Broken: messageDigest is not the content's
-	ReasonAlgorithmMismatch  = "algorithm-mismatch"   // Broken: the algorithms do not agree with each other or with the key
-	ReasonSignature          = "signature"            // Broken: the signature is not by this certificate's key
-	ReasonAmbiguousContent   = "ambiguous-content"    // Broken: content without signed attributes that looks like signed attributes
-)
-
-// SignatureResult is what became of a signature, with a reason for programs and a sentence for people.
-type SignatureResult struct {
-	Status Status
-	Reason string
-	Text   string
-}
-
-// Check tells whether the signature is intact under cert's public key. It judges neither cert itself nor the time.
-func (s *SignerInfo) Check(cert *x509.Certificate) SignatureResult { return SignatureResult{} }
-
-// Digester takes the digests of content that travels beside its signature, such as the first part of a multipart/signed,
-// before the signature is known. It is an io.Writer; write exactly the signed bytes.
-type Digester struct{}
-
-// NewDigester takes digests by the hashes given (those that micalg promises); by SHA-256, SHA-384 and SHA-512 if none is.
-func NewDigester(hashes ...crypto.Hash) *Digester { return nil }
-
-// Write takes in more content; it never fails.
-func (d *Digester) Write(p []byte) (int, error) { return len(p), nil }
-
-// VerifyDetached reads a detached signature, then the content to its end, and returns the signers, ready to be checked.
-// A message with content of its own is refused with the code cms.content-twice.
-func VerifyDetached(signature, content io.Reader, l Limits) (*Signed, error) { return nil, errNotYet }
-
-// VerifyDigested is VerifyDetached for content that came before its signature and went through d. Signers with a digest
-// algorithm that d did not take check as Unknown with ReasonNoContent.
-func VerifyDigested(signature io.Reader, d *Digester, l Limits) (*Signed, error) {
-	return nil, errNotYet
 }

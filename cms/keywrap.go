@@ -1,0 +1,60 @@
+package cms
+
+import (
+	"crypto/aes"
+	"crypto/subtle"
+	"encoding/binary"
+)
+
+// wrapTable tells the key size of each AES key wrap: RFC 3565 2.3.2.
+var wrapTable = [...]struct {
+	oid      OID
+	keyBytes int
+}{{oidAES128Wrap, 16}, {oidAES192Wrap, 24}, {oidAES256Wrap, 32}}
+
+const wrapIV = 0xa6a6a6a6a6a6a6a6 // RFC 3394 2.2.3.1
+
+// wrapKey wraps a key of whole 8-byte words: RFC 3394 2.2.1.
+func wrapKey(kek, key []byte) ([]byte, error) {
+	block, err := aes.NewCipher(kek)
+	if err != nil {
+		return nil, err
+	}
+	n := len(key) / 8
+	out := make([]byte, 8+len(key))
+	copy(out[8:], key)
+	var b [blockBytes]byte
+	binary.BigEndian.PutUint64(b[:], wrapIV)
+	for j := range 6 {
+		for i := 1; i <= n; i++ {
+			copy(b[8:], out[8*i:])
+			block.Encrypt(b[:], b[:])
+			binary.BigEndian.PutUint64(b[:], binary.BigEndian.Uint64(b[:])^uint64(n*j+i))
+			copy(out[8*i:8*i+8], b[8:])
+		}
+	}
+	copy(out, b[:8])
+	return out, nil
+}
+
+// unwrapKey undoes wrapKey; false if the key was not wrapped by kek: RFC 3394 2.2.2.
+func unwrapKey(kek, wrapped []byte) ([]byte, bool) {
+	block, err := aes.NewCipher(kek)
+	if err != nil || len(wrapped)%8 != 0 || len(wrapped) < 24 || len(wrapped) > 8+64 {
+		return nil, false
+	}
+	n := len(wrapped)/8 - 1
+	out := append([]byte(nil), wrapped[8:]...)
+	var b [blockBytes]byte
+	copy(b[:8], wrapped)
+	for j := 5; j >= 0; j-- {
+		for i := n; i >= 1; i-- {
+			binary.BigEndian.PutUint64(b[:], binary.BigEndian.Uint64(b[:])^uint64(n*j+i))
+			copy(b[8:], out[8*(i-1):])
+			block.Decrypt(b[:], b[:])
+			copy(out[8*(i-1):8*i], b[8:])
+		}
+	}
+	want := binary.BigEndian.AppendUint64(nil, wrapIV)
+	return out, subtle.ConstantTimeCompare(b[:8], want) == 1
+}

@@ -1,0 +1,134 @@
+package cms
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/des"
+	"crypto/subtle"
+	"io"
+)
+
+// opener is one content key at work on a content.
+type opener interface {
+	// absorb takes in more ciphertext, which goes into the spool as well.
+	absorb(ciphertext []byte)
+	// open returns the plaintext and its length after all ciphertext was absorbed; false if the key does not fit.
+	open(e *envelope, s *spool) (io.ReadCloser, int64, bool)
+}
+
+// nonceBytes is the size of nonce or IV.
+func (c Cipher) nonceBytes() int {
+	switch {
+	case c.AEAD():
+		return gcmNonce
+	case c == TripleDESCBC:
+		return des.BlockSize
+	}
+	return aes.BlockSize
+}
+
+func newOpener(e *envelope, key []byte) (opener, error) {
+	if e.cipher == TripleDESCBC {
+		block, err := des.NewTripleDESCipher(key)
+		return &cbcOpener{block}, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	if !e.cipher.AEAD() {
+		return &cbcOpener{block}, nil
+	}
+	g, err := newGCM(block, e.nonce)
+	return &gcmOpener{g}, err
+}
+
+type gcmOpener struct{ *gcm }
+
+func (o *gcmOpener) open(e *envelope, s *spool) (io.ReadCloser, int64, bool) {
+	if !o.holds(e.additional, e.tag) || !e.sound() {
+		return nil, 0, false
+	}
+	return &plaintext{Reader: cipher.StreamReader{S: o.stream(), R: s.reader()}, spool: s}, s.size, true
+}
+
+type cbcOpener struct{ block cipher.Block }
+
+// absorb does nothing: CBC has no tag.
+func (o *cbcOpener) absorb([]byte) {}
+
+// open looks at the padding alone (RFC 5652 6.3), which the last two blocks tell.
+func (o *cbcOpener) open(e *envelope, s *spool) (io.ReadCloser, int64, bool) {
+	size := o.block.BlockSize()
+	if s.size == 0 || s.size%int64(size) != 0 {
+		return nil, 0, false
+	}
+	end, err := s.last(2 * size)
+	if err != nil {
+		return nil, 0, false
+	}
+	before := e.nonce
+	if len(end) == 2*size {
+		before = end[:size]
+	}
+	last := make([]byte, size)
+	cipher.NewCBCDecrypter(o.block, before).CryptBlocks(last, end[len(end)-size:])
+	padding, ok := paddingOf(last)
+	if !ok {
+		return nil, 0, false
+	}
+	length := s.size - int64(padding)
+	r := &cbcReader{mode: cipher.NewCBCDecrypter(o.block, e.nonce), src: s.reader(), left: length, block: size}
+	return &plaintext{Reader: r, spool: s}, length, true
+}
+
+// paddingOf returns the size of the padding at the end of a block; its time does not depend on what is wrong.
+func paddingOf(block []byte) (int, bool) {
+	n := int(block[len(block)-1])
+	good := subtle.ConstantTimeLessOrEq(1, n) & subtle.ConstantTimeLessOrEq(n, len(block))
+	for i := range block {
+		inside := subtle.ConstantTimeLessOrEq(len(block)-i, n)
+		good &= 1 ^ inside&(1^subtle.ConstantTimeByteEq(block[i], byte(n)))
+	}
+	return n, good == 1
+}
+
+// cbcReader decrypts what it reads and leaves the padding out.
+type cbcReader struct {
+	mode  cipher.BlockMode
+	src   io.Reader
+	left  int64 // plaintext not yet handed out
+	block int
+	ready []byte // of buffer, decrypted
+	buf   []byte
+}
+
+func (c *cbcReader) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	if len(c.ready) == 0 {
+		if c.buf == nil {
+			c.buf = make([]byte, min(copyBuffer, (c.left/int64(c.block)+1)*int64(c.block)))
+		}
+		n, err := io.ReadFull(c.src, c.buf)
+		if err != nil && (err != io.ErrUnexpectedEOF || n%c.block != 0) {
+			return 0, spoolError(err)
+		}
+		c.ready = c.buf[:n]
+		c.mode.CryptBlocks(c.ready, c.ready)
+	}
+	n := copy(p, c.ready[:min(int64(len(c.ready)), c.left)])
+	c.ready = c.ready[n:]
+	c.left -= int64(n)
+	return n, nil
+}
+
+// plaintext is an opened content with the spool that it comes from.
+type plaintext struct {
+	io.Reader
+	spool *spool
+}
+
+// Close implements io.Closer.
+func (p *plaintext) Close() error { return p.spool.Close() }
