@@ -76,21 +76,21 @@ type Invitation struct {
 	// Account is whose; empty for the set-up link of the first administrator.
 	Account   AccountID
 	CreatedAt time.Time
-	ExpiresAt time.Time
+	ExpiresAt time.Time // zero: while there is no administrator
 	UsedAt    time.Time // zero while unused
 }
 
 // Session is a browser that signed in.
 type Session struct {
 	// Hash is of the cookie's token, which is never stored.
-	Hash    Hash
-	ID      string // "ses_" and 26 characters: names the session in lists and in the audit log
-	Account AccountID
-	Client  Client
+	Hash    Hash      `json:"-"`
+	ID      string    `json:"id"` // "ses_" and 26 characters: names the session in lists and in the audit log
+	Account AccountID `json:"account"`
+	Client  Client    `json:"client"`
 	// By is how it was signed in: "password", "recovery" or "passkey".
-	By        string
-	CreatedAt time.Time
-	SeenAt    time.Time // last used, to the minute
+	By        string    `json:"by"`
+	CreatedAt time.Time `json:"created"`
+	SeenAt    time.Time `json:"seen"` // last used, to the minute
 }
 
 // Token is an API token.
@@ -137,9 +137,9 @@ type Change struct {
 	Session *Session
 	Ended   []string
 	EndedOf AccountID
-	// Begun is a new ceremony, Finished one that this step uses up; fault.Gone when it is not there any more.
+	// Begun is a new ceremony, Finished are those that this step uses up; fault.Gone when one is not there any more.
 	Begun    *Ceremony
-	Finished *Hash
+	Finished []Hash
 	// First refuses with fault.Conflict when an active administrator exists before this change.
 	First bool
 	// KeepsAdministrator refuses with fault.Conflict and the code "account.last-administrator" when no active
