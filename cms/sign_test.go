@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -189,13 +190,15 @@ func TestSignaturesOfOpenSSLCheckHere(t *testing.T) {
 			id := someone(t, c.who)
 			cert, key := id.files(t, dir)
 			args := append([]string{"cms", "-sign", "-binary", "-outform", "DER", "-signer", cert, "-inkey", key, "-in", in}, c.args...)
-			detached := mustRun(t, nil, "openssl", args...)
-			s, err := cms.VerifyDetached(bytes.NewReader(detached), bytes.NewReader(content), cms.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r := s.Signers[0].Check(id.cert); r.Status != c.want {
-				t.Errorf("detached: %+v", r)
+			if !slices.Contains(c.args, "-stream") { // which makes OpenSSL forget that the signature is detached
+				detached := mustRun(t, nil, "openssl", args...)
+				s, err := cms.VerifyDetached(bytes.NewReader(detached), bytes.NewReader(content), cms.Limits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := s.Signers[0].Check(id.cert); r.Status != c.want {
+					t.Errorf("detached: %+v", r)
+				}
 			}
 			opaque := mustRun(t, nil, "openssl", append(args, "-nodetach")...)
 			got, s := readSigned(t, opaque)
