@@ -33,7 +33,7 @@ var own = []rule{
 	ruleLegacy, ruleReservedPolicy, ruleOwnPolicies, rulePolicyQualifiers, ruleValidity, ruleValidityDefault, ruleVersion, ruleSerial,
 	ruleDistributionPoints, ruleInfoAccess, ruleBasicConstraints, ruleKeyUsage, ruleCipherOnly, ruleStrictPurposes,
 	rulePurposes, ruleKeyIdentifiers, ruleAltName, ruleAltNameTypes, ruleDirectoryAttributes, ruleNonCritical, ruleLEI, ruleAdobe,
-	ruleUnknownExtensions, ruleDuplicates, ruleKeyKind, ruleRSASize, ruleRSAExponent, ruleSPKI, ruleSignatureAlgorithm,
+	ruleUnknownExtensions, ruleDuplicates, ruleKeyKind, ruleRSASize, ruleRSAExponent, ruleWeakKey, ruleSPKI, ruleSignatureAlgorithm,
 	ruleSubject, ruleCommonName, ruleBounds, ruleEmailAddress, rulePlaceholders, ruleUTF8Mailbox, ruleCAKey, ruleIssuerKey,
 	ruleAuthority, ruleAuthoritySubject, ruleChain, ruleAnyPolicy, ruleResponder,
 }

@@ -11,6 +11,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"chancery.example/ca/profile"
+	"chancery.example/fault"
 	"chancery.example/rules"
 )
 
@@ -56,6 +57,18 @@ var ruleRSAExponent = rule{
 			v.fail("The RSA exponent is %d: it must be odd and at least 3.", k.E)
 		case k.E < 1<<16+1:
 			v.warn("The RSA exponent is %d: 65537 is better.", k.E)
+		}
+	},
+}
+
+// ruleWeakKey is about keys that others can compute: small factors, ROCA, primes that lie close together.
+var ruleWeakKey = rule{
+	id: "BR-033", citation: "SBR 6.1.1.3, 6.1.6", kinds: every,
+	check: func(v *view) {
+		err := profile.CheckKey(v.cert.PublicKey, profile.Dual, v.context.At)
+		switch fault.CodeOf(err) {
+		case "profile.BR-028", "profile.BR-029", "profile.BR-033":
+			v.fail("%s", fault.Sentence(err))
 		}
 	},
 }

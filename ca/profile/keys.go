@@ -216,23 +216,45 @@ func hasROCAFingerprint(n *big.Int) bool {
 // fermatRounds is how far apart the primes are searched (TLS BR 6.1.1.3 asks for 100 rounds).
 const fermatRounds = 100
 
-// hasClosePrimes tries Fermat's factorisation.
+// squareFilter spares roots: a square has square residues modulo 64, 63, 65 and 11, which one number in a hundred has by chance.
+var squareFilter = struct {
+	modulus                *big.Int
+	by64, by63, by65, by11 map[uint64]bool
+}{big.NewInt(63 * 65 * 11), squares(64), squares(63), squares(65), squares(11)}
+
+func squares(modulus uint64) map[uint64]bool {
+	residues := make(map[uint64]bool)
+	for i := range modulus {
+		residues[i*i%modulus] = true
+	}
+	return residues
+}
+
+// hasClosePrimes tries Fermat's factorisation: n = a^2 - b^2 with a from the root of n upwards. From one a to the next, a^2 - n
+// grows by 2a + 1, so that each round costs two additions and a remainder.
 func hasClosePrimes(n *big.Int) bool {
 	a := new(big.Int).Sqrt(n)
-	if new(big.Int).Mul(a, a).Cmp(n) == 0 {
+	rest := new(big.Int).Mul(a, a)
+	rest.Sub(rest, n) // not above zero; zero when n is a square
+	if rest.Sign() == 0 {
 		return true
 	}
-	var square, b big.Int
 	one := big.NewInt(1)
+	step := new(big.Int).Lsh(a, 1)
+	step.Add(step, one)
+	var residue, root big.Int
 	for range fermatRounds {
-		a.Add(a, one)
-		square.Sub(square.Mul(a, a), n)
-		// A square ends in 0, 1, 4 or 9 in hexadecimal: that spares most of the roots.
-		switch square.Bit(0) | square.Bit(1)<<1 | square.Bit(2)<<2 | square.Bit(3)<<3 {
-		case 0, 1, 4, 9:
-			if b.Sqrt(&square); b.Mul(&b, &b).Cmp(&square) == 0 {
-				return true
-			}
+		rest.Add(rest, step)
+		step.Add(step, big.NewInt(2))
+		if !squareFilter.by64[residue.And(rest, big.NewInt(63)).Uint64()] {
+			continue
+		}
+		r := residue.Mod(rest, squareFilter.modulus).Uint64()
+		if !squareFilter.by63[r%63] || !squareFilter.by65[r%65] || !squareFilter.by11[r%11] {
+			continue
+		}
+		if root.Sqrt(rest); root.Mul(&root, &root).Cmp(rest) == 0 {
+			return true
 		}
 	}
 	return false
