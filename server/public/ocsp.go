@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,13 +22,18 @@ func (s *Server) ocsp(w http.ResponseWriter, r *http.Request, rest string) {
 	var err error
 	switch r.Method {
 	case http.MethodPost:
-		request, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		// Not by MaxBytesReader, which cuts the connection under a client that still sends, before it has read why.
+		request, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 		if err != nil {
+			http.Error(w, "The request did not arrive whole.", http.StatusBadRequest)
+			return
+		}
+		if len(request) > maxBody {
 			http.Error(w, fmt.Sprintf("An OCSP request has at most %d octets.", ocsp.MaxRequest), http.StatusRequestEntityTooLarge)
 			return
 		}
 	case http.MethodGet, http.MethodHead:
-		request, err = ocsp.DecodeGET(strings.TrimLeft(rest, "/"))
+		request, err = requestOf(rest)
 		if err != nil {
 			malformed(w, r)
 			return
@@ -44,6 +50,24 @@ func (s *Server) ocsp(w http.ResponseWriter, r *http.Request, rest string) {
 	answer := s.status.Respond(r.Context(), request)
 	<-s.working
 	s.answer(w, r, answer)
+}
+
+// requestOf reads the request out of a GET's path. QUIRK: some clients escape what was escaped already, or leave the
+// line breaks of their base64 in.
+func requestOf(rest string) ([]byte, error) {
+	text := strings.TrimLeft(rest, "/")
+	for range 2 {
+		if !strings.Contains(text, "%") {
+			break
+		}
+		unescaped, err := url.PathUnescape(text)
+		if err != nil {
+			return nil, err
+		}
+		text = unescaped
+	}
+	text = strings.TrimLeft(strings.NewReplacer("\r", "", "\n", "").Replace(text), "/")
+	return ocsp.DecodeGET(text)
 }
 
 // malformed answers what is not even base64. The body is OCSP all the same, for clients that look at it.

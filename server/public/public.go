@@ -97,7 +97,7 @@ const (
 )
 
 // ServeHTTP answers one request. It looks at the path as it was sent: net/http's own multiplexer would clean away the
-// "//" and "%2F" that belong to the base64 of an OCSP request.
+// "//" and "%2F" that belong to the base64 of an OCSP request. So it must not stand behind one either.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	seen := &seenWriter{ResponseWriter: w, status: http.StatusOK}
@@ -110,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route serves by the path and says what it was.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) string {
-	path := r.URL.EscapedPath()
+	path := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/") // QUIRK: "//ocsp", where a base URL ended with a slash
 	if path == PathOCSP || strings.HasPrefix(path, PathOCSP+"/") {
 		s.ocsp(w, r, strings.TrimPrefix(path, PathOCSP))
 		return "ocsp"
