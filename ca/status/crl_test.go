@@ -2,9 +2,11 @@ package status
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -185,5 +187,39 @@ func FuzzEntry(f *testing.F) {
 			t.Fatal(err)
 		}
 		compareEntries(t, parse(t, der, h.issuing).RevokedCertificateEntries, []Revocation{r})
+	})
+}
+
+// BenchmarkList compares our writer with the standard library's, from entries as each of them keeps them.
+func BenchmarkList(b *testing.B) {
+	const n = 100_000
+	h := newHouse(b, "p256")
+	now := time.Now()
+	tmpl := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.AddDate(0, 0, 7)}
+	e := newEntries()
+	for i := range n {
+		r := Revocation{N: int64(i + 1), Serial: issuance.NewSerial(), At: now, Reason: Superseded, NotAfter: now.AddDate(0, 0, i%700)}
+		if err := e.add(r); err != nil {
+			b.Fatal(err)
+		}
+		tmpl.RevokedCertificateEntries = append(tmpl.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: r.Serial.Int(), RevocationTime: now, ReasonCode: int(Superseded)})
+	}
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l := list{issuer: h.issuing, number: 1, thisUpdate: tmpl.ThisUpdate, nextUpdate: tmpl.NextUpdate, entries: e}
+			if err := l.write(io.Discard, h.issuingKey); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("crypto/x509", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := x509.CreateRevocationList(rand.Reader, tmpl, h.issuing, h.issuingKey); err != nil {
+				b.Fatal(err)
+			}
+		}
 	})
 }
