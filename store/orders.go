@@ -161,7 +161,7 @@ var errOrderChanged = fault.New(fault.Conflict, "order.changed", "Somebody else 
 
 // Order reads an order; fault.NotFound "order.unknown" when there is none.
 func (s *Store) Order(ctx context.Context, id order.ID) (order.Order, error) {
-	r, err := get[orderRow](ctx, s, `WHERE id = $1`, string(id))
+	r, err := get[orderRow](ctx, s, `WHERE id = $1`, text(string(id)))
 	if err != nil {
 		return order.Order{}, wrap("read an order", found(err, "order.unknown", "There is no such order."))
 	}
