@@ -153,3 +153,14 @@ type Filter struct {
 	Before  int64  // entries older than this number; 0 for the newest
 	Limit   int    // 1 to 500
 }
+
+// Upto leaves out what was appended after head was read, so that a log can be proved while the house runs.
+func Upto(entries iter.Seq2[Entry, error], head Head) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for e, err := range entries {
+			if err == nil && e.Seq > head.Seq || !yield(e, err) {
+				return
+			}
+		}
+	}
+}

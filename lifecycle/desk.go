@@ -3,7 +3,6 @@ package lifecycle
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -29,7 +28,6 @@ type Ledger interface {
 	Certificates(ctx context.Context, f issuance.Filter) ([]issuance.Certificate, error)
 	Order(ctx context.Context, id order.ID) (order.Order, error)
 	Standing(ctx context.Context, issuer string, s issuance.Serial) (status.Standing, error)
-	CommitRevocations(ctx context.Context, c status.Change) error
 	// Expiring reads the subscribers' certificates that are not revoked and end between two instants, by end and serial number.
 	Expiring(ctx context.Context, from, until time.Time, limit int, after issuance.Serial) ([]issuance.Certificate, error)
 	Mails(ctx context.Context, f notify.Filter) ([]notify.Mail, error)
@@ -37,19 +35,22 @@ type Ledger interface {
 	CommitReminder(ctx context.Context, m notify.Mail, send jobs.Job, told audit.Entry) error
 }
 
+// Publisher commits revocations and publishes them at once; *status.Authority is it.
+type Publisher interface {
+	Commit(ctx context.Context, c status.Change) error
+}
+
 // Desk revokes, renews and reminds.
 type Desk struct {
 	ledger    Ledger
+	publisher Publisher
 	conductor *workflow.Conductor
-	// published is told that there are revocations to publish.
-	published func()
 	clock     func() time.Time
-	log       *slog.Logger
 }
 
-// New makes a desk. wake is called after every revocation, so that lists are written anew at once.
-func New(l Ledger, c *workflow.Conductor, wake func(), clock func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{ledger: l, conductor: c, published: wake, clock: clock, log: log}
+// New makes a desk.
+func New(l Ledger, p Publisher, c *workflow.Conductor, clock func() time.Time) *Desk {
+	return &Desk{ledger: l, publisher: p, conductor: c, clock: clock}
 }
 
 func (d *Desk) now() time.Time { return d.clock().UTC().Truncate(time.Microsecond) }
@@ -81,16 +82,12 @@ func (d *Desk) Revoke(ctx context.Context, s issuance.Serial, why status.Reason,
 	}
 	m, job := notify.New(MailRevoked, o.Mailbox, o.Language, now)
 	m.Order, m.Serial = cert.Order, string(s)
-	err = d.ledger.CommitRevocations(ctx, status.Change{
+	return d.publisher.Commit(ctx, status.Change{
 		Revocations: []status.Revocation{{Serial: s, Issuer: cert.Issuer, At: now, Reason: why, By: by.String(), NotAfter: cert.NotAfter}},
 		Mails:       []notify.Mail{m}, Jobs: []jobs.Job{job},
 		Audit: []audit.Entry{audit.New(now, by, "certificate.revoke", "certificate/"+string(s), map[string]string{
 			"reason": why.String(), "order": cert.Order, "mailbox": cert.Mailbox})},
 	})
-	if err == nil {
-		d.published()
-	}
-	return err
 }
 
 // Renewal is what a holder accepts when renewing.
