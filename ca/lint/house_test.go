@@ -7,7 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,10 +45,8 @@ func makeKey(t testing.TB, kind string) crypto.Signer {
 		k, err = rsa.GenerateKey(rand.Reader, 1024)
 	case "RSA-2048":
 		k, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "RSA-3072":
-		k, err = rsa.GenerateKey(rand.Reader, 3072)
-	case "RSA-4096":
-		k, err = rsa.GenerateKey(rand.Reader, 4096)
+	case "RSA-3072", "RSA-4096":
+		k, err = keyFrom(filepath.Join("testdata", strings.ToLower(kind)+".pem"))
 	default:
 		t.Fatalf("no key of kind %s", kind)
 	}
@@ -52,6 +55,23 @@ func makeKey(t testing.TB, kind string) crypto.Signer {
 	}
 	keys[kind] = k
 	return k
+}
+
+// keyFrom reads a key that protects nothing; making one of this size takes too long for a test.
+func keyFrom(path string) (crypto.Signer, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("no PEM in " + path)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	return k.(crypto.Signer), nil
 }
 
 var (
