@@ -94,6 +94,7 @@ const (
 	BadSignature             Code = "bad-signature"
 	UnknownCriticalExtension Code = "unknown-critical-extension"
 	Malformed                Code = "malformed"
+	UnknownAlgorithm         Code = "unknown-algorithm" // signed with an algorithm that we do not know: not broken, not believed
 	TooComplex               Code = "too-complex"
 	Cancelled                Code = "cancelled"
 )
@@ -152,9 +153,4 @@ type Revocation struct {
 	Source string
 	// Detail says in words why the status is unknown.
 	Detail string
-}
-
-// CRL is a parsed certificate revocation list, indexed by serial number.
-type CRL struct {
-	list *x509.RevocationList
 }
