@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/asn1"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -67,6 +68,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childConfig) != "" {
 		childMain() // never returns: it is killed
 	}
+	// Most cases of the runner wait for a clock, not for a processor.
+	flag.Parse()
+	flag.Set("test.parallel", "16")
 	code := m.Run()
 	if postgres.server != nil {
 		postgres.server.Stop()
@@ -105,6 +109,7 @@ func TestConformance(t *testing.T) {
 	suites := []map[string]func(*testing.T, Config){ledgerCases, listCases, writerCases, runnerCases, openCases}
 	for _, db := range databases(t) {
 		t.Run(db.name, func(t *testing.T) {
+			t.Parallel()
 			for _, cases := range suites {
 				for name, f := range cases {
 					t.Run(name, func(t *testing.T) { t.Parallel(); f(t, db.config(t)) })

@@ -17,7 +17,7 @@ const (
 	maxWaiting   = 4096             // units that wait for the writer; who comes later waits to be let in
 	maxBatch     = 256              // units that share one transaction
 	batchTimeout = 60 * time.Second // for one transaction, from taking the connection to the answer of COMMIT
-	settleTime   = 15 * time.Second // to find out what became of a COMMIT that was not answered
+	settling     = 15 * time.Second // to find out what became of a COMMIT that was not answered
 )
 
 // unit is what one caller wants stored, all or nothing.
@@ -57,6 +57,8 @@ type queue struct {
 	once     sync.Once
 	enqueue  enqueuer
 	batch    int64 // the number of the last transaction of this node
+	// settleTime is settling, and shorter in a test.
+	settleTime time.Duration
 
 	commits, units, refused atomic.Int64
 }
@@ -78,7 +80,7 @@ func newQueue(s *Store, node string) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{store: s, node: node, enqueue: e, in: make(chan *request, maxWaiting),
+	q := &queue{store: s, node: node, enqueue: e, settleTime: settling, in: make(chan *request, maxWaiting),
 		stopping: make(chan struct{}), stopped: make(chan struct{})}
 	go q.write()
 	return q, nil
@@ -297,7 +299,7 @@ func (t *tx) inSavepoint(ctx context.Context, r *request, alone bool) (refused, 
 // settle finds out what became of a COMMIT that returned an error: nil when it was stored after all. The mark is read
 // in a transaction that waits for the one in doubt.
 func (q *queue) settle(cause error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	ctx, cancel := context.WithTimeout(context.Background(), q.settleTime)
 	defer cancel()
 	for {
 		batch, err := q.readMark(ctx)
