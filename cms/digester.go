@@ -62,8 +62,7 @@ func (d *Digester) Write(p []byte) (int, error) {
 // serve hands each signer what it is checked against.
 func (d *Digester) serve(s *Signed, announced []Algorithm) {
 	for _, signer := range s.Signers {
-		signer.content.contentType = s.ContentType
-		signer.content.ambiguous = looksLikeAttributes(d.beginning)
+		signer.content = contentFacts{contentType: s.ContentType, ambiguous: looksLikeAttributes(d.beginning)}
 		for _, a := range announced {
 			signer.content.announced = signer.content.announced || a.OID == signer.DigestAlgorithm.OID
 		}

@@ -43,12 +43,13 @@ func deriveKey(hash crypto.Hash, secret, wrap, ukm []byte, keyBytes int) []byte 
 
 // agreement is the part of a KeyAgreeRecipientInfo that all its recipients share: RFC 5652 6.2.2.
 type agreement struct {
-	point    []byte // the originator's ephemeral public key
-	ukm      []byte // nil if absent
-	hash     crypto.Hash
-	wrap     []byte // DER of the key wrap algorithm
-	keyBytes int    // of the key wrap
-	usable   bool
+	point     []byte // the originator's ephemeral public key
+	ukm       []byte // nil if absent
+	hash      crypto.Hash
+	wrap      []byte // DER of the key wrap algorithm
+	keyBytes  int    // of the key wrap
+	tripleDES bool   // the key wrap is that of Triple DES
+	usable    bool
 }
 
 // unwrap returns the content key that was wrapped for key.
@@ -80,7 +81,11 @@ func (a *agreement) unwrap(key crypto.PrivateKey, cert *x509.Certificate, wrappe
 	if err != nil {
 		return nil, false
 	}
-	return unwrapKey(deriveKey(a.hash, secret, a.wrap, a.ukm, a.keyBytes), wrapped)
+	kek := deriveKey(a.hash, secret, a.wrap, a.ukm, a.keyBytes)
+	if a.tripleDES {
+		return unwrapTripleDES(kek, wrapped)
+	}
+	return unwrapKey(kek, wrapped)
 }
 
 // agreeRecipient returns a KeyAgreeRecipientInfo with an ephemeral key of its own: RFC 5753 3.1.

@@ -1,9 +1,14 @@
 package cms
 
 import (
+	"bytes"
 	"crypto/aes"
+	"crypto/cipher"
+	"crypto/des"
+	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/binary"
+	"slices"
 )
 
 // wrapTable tells the key size of each AES key wrap: RFC 3565 2.3.2.
@@ -11,6 +16,9 @@ var wrapTable = [...]struct {
 	oid      OID
 	keyBytes int
 }{{oidAES128Wrap, 16}, {oidAES192Wrap, 24}, {oidAES256Wrap, 32}}
+
+// oidTripleDESWrap is only read: RFC 3370 4.3.1.
+const oidTripleDESWrap OID = "1.2.840.113549.1.9.16.3.6"
 
 const wrapIV = 0xa6a6a6a6a6a6a6a6 // RFC 3394 2.2.3.1
 
@@ -57,4 +65,27 @@ func unwrapKey(kek, wrapped []byte) ([]byte, bool) {
 	}
 	want := binary.BigEndian.AppendUint64(nil, wrapIV)
 	return out, subtle.ConstantTimeCompare(b[:8], want) == 1
+}
+
+// tripleDESWrapIV is the fixed vector of the outer encryption: RFC 3217 3.1.
+var tripleDESWrapIV = []byte{0x4a, 0xdd, 0xa2, 0x2c, 0x79, 0xe8, 0x21, 0x05}
+
+// unwrapTripleDES unwraps a Triple DES key of old mail: RFC 3217 3.2.
+func unwrapTripleDES(kek, wrapped []byte) ([]byte, bool) {
+	const keyBytes = 24
+	if len(kek) != keyBytes || len(wrapped) != 2*des.BlockSize+keyBytes {
+		return nil, false
+	}
+	block, err := des.NewTripleDESCipher(kek)
+	if err != nil {
+		return nil, false
+	}
+	p := bytes.Clone(wrapped)
+	cipher.NewCBCDecrypter(block, tripleDESWrapIV).CryptBlocks(p, p)
+	slices.Reverse(p)
+	iv, p := p[:des.BlockSize], p[des.BlockSize:]
+	cipher.NewCBCDecrypter(block, iv).CryptBlocks(p, p)
+	key, check := p[:keyBytes], p[keyBytes:]
+	sum := sha1.Sum(key)
+	return key, subtle.ConstantTimeCompare(sum[:len(check)], check) == 1
 }

@@ -13,6 +13,8 @@ type Limits struct {
 	Recipients int
 	// RecipientBytes is the size of one RecipientInfo; 64 KiB by default.
 	RecipientBytes int
+	// RecipientsBytes is the size of all RecipientInfos together; 16 MiB by default.
+	RecipientsBytes int
 	// Certificates is how many certificates a message may carry; 256 by default.
 	Certificates int
 	// CertificateBytes is the size of one certificate; 128 KiB by default.
@@ -58,7 +60,7 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.Depth, 32}, {&l.Signers, 64}, {&l.SignerBytes, 256 << 10}, {&l.Recipients, 20_000}, {&l.RecipientBytes, 64 << 10},
-		{&l.Certificates, 256}, {&l.CertificateBytes, 128 << 10}, {&l.CRLs, 64}, {&l.CRLBytes, 8 << 20}, {&l.CarriedBytes, 12 << 20},
+		{&l.RecipientsBytes, 16 << 20}, {&l.Certificates, 256}, {&l.CertificateBytes, 128 << 10}, {&l.CRLs, 64}, {&l.CRLBytes, 8 << 20}, {&l.CarriedBytes, 12 << 20},
 		{&l.AttributeBytes, 128 << 10}, {&l.ParameterBytes, 4 << 10}, {&l.DigestAlgorithms, 16}, {&l.Attempts, 8},
 	} {
 		if *d.field <= 0 {

@@ -156,7 +156,7 @@ var oidNames = map[OID]string{
 	oidStdDHSHA384: "dhSinglePass-stdDH-sha384kdf-scheme", oidStdDHSHA512: "dhSinglePass-stdDH-sha512kdf-scheme",
 	oidCofactorDHSHA1: "dhSinglePass-cofactorDH-sha1kdf-scheme", oidCofactorDHSHA256: "dhSinglePass-cofactorDH-sha256kdf-scheme",
 	oidCofactorDHSHA384: "dhSinglePass-cofactorDH-sha384kdf-scheme", oidCofactorDHSHA512: "dhSinglePass-cofactorDH-sha512kdf-scheme",
-	"1.2.840.113549.1.9.16.3.5": "ESDH", "1.2.840.113549.1.9.16.3.9": "PWRI-KEK", "1.2.840.113549.1.9.16.3.6": "3des-wrap",
+	"1.2.840.113549.1.9.16.3.5": "ESDH", "1.2.840.113549.1.9.16.3.9": "PWRI-KEK", oidTripleDESWrap: "3des-wrap",
 	"1.3.101.110": "X25519",
 
 	oidAES128Wrap: "aes128-wrap", oidAES192Wrap: "aes192-wrap", oidAES256Wrap: "aes256-wrap",

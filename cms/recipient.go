@@ -47,7 +47,7 @@ func (r *Reader) readRecipients(keep func(target)) error {
 		return err
 	}
 	issuers := map[string][]byte{} // a company's mail names the same issuer thousands of times
-	for count := 0; ; {
+	for count, total := 0, 0; ; {
 		_, more, err := b.peek()
 		if err != nil {
 			return err
@@ -61,6 +61,9 @@ func (r *Reader) readRecipients(keep func(target)) error {
 		p, err := b.element(l.RecipientBytes, "one recipient")
 		if err != nil {
 			return err
+		}
+		if total += len(p); total > l.RecipientsBytes {
+			return tooLarge("bytes of recipients", int64(l.RecipientsBytes))
 		}
 		targets, err := parseRecipient(p, l)
 		if err != nil {
@@ -238,6 +241,9 @@ func (a *agreement) readAlgorithm(alg Algorithm) bool {
 		if wrap.OID == w.oid {
 			a.keyBytes = w.keyBytes
 		}
+	}
+	if wrap.OID == oidTripleDESWrap {
+		a.keyBytes, a.tripleDES = 24, true
 	}
 	return a.hash != 0 && a.keyBytes != 0
 }

@@ -196,9 +196,10 @@ func (s *SignedReader) Finish() (*Signed, error) {
 	if err := s.r.end(); err != nil {
 		return nil, err
 	}
-	if !s.detached {
-		s.digester.serve(out, s.announced)
+	if s.detached {
+		s.digester = &Digester{} // that of nothing is not that of the content
 	}
+	s.digester.serve(out, s.announced)
 	return out, nil
 }
 

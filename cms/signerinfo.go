@@ -91,7 +91,9 @@ func parseSignerInfo(p []byte, l Limits) (*SignerInfo, error) {
 		// Nothing protects them, so that a malformed set says nothing about the signature.
 		s.UnsignedAttributes, _ = parseAttributes(unsigned.contents)
 	}
-	s.wrong = s.readAttributes()
+	if s.wrong = s.readAttributes(); s.wrong.Reason == ReasonNone {
+		s.wrong = s.misplaced()
+	}
 	return s, nil
 }
 
@@ -127,6 +129,22 @@ func (s *SignerInfo) readAttributes() SignatureResult {
 	} else if capabilities != nil {
 		// A malformed list of capabilities is of no use, but does not unsay the signature.
 		s.Capabilities, _ = parseCapabilities(capabilities)
+	}
+	return SignatureResult{}
+}
+
+// misplaced says which attribute stands where RFC 5652 11 forbids it.
+func (s *SignerInfo) misplaced() SignatureResult {
+	for _, a := range s.UnsignedAttributes {
+		switch a.Type {
+		case attrContentType, attrMessageDigest, attrSigningTime:
+			return broken(ReasonBadAttributes, "The attribute "+a.Type.Name()+" is not signed, and must be.")
+		}
+	}
+	for _, a := range s.SignedAttributes {
+		if a.Type == attrCounterSignature {
+			return broken(ReasonBadAttributes, "The attribute "+a.Type.Name()+" is signed, and must not be.")
+		}
 	}
 	return SignatureResult{}
 }
