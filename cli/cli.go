@@ -20,7 +20,13 @@ import (
 type root struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	// The house: add the commands that start and administer it here (serve, init, order, cert, ca, audit …).
+	// The house: starts and administers it; all but the first three speak to a running one.
+	Serve   serveCmd   `cmd:"" group:"house" help:"Start everything, on embedded defaults when nothing is configured."`
+	Init    initCmd    `cmd:"" group:"house" help:"Make a new house: root, issuing CA, database."`
+	Protect protectCmd `cmd:"" group:"house" help:"Set, change or remove the passphrase of the CA keys."`
+	Order   orderCmd   `cmd:"" group:"house" help:"Order certificates and see how far orders are."`
+	Cert    certCmd    `cmd:"" group:"house" help:"Search, see and revoke certificates."`
+	Audit   auditCmd   `cmd:"" group:"house" help:"Read and prove the audit log."`
 
 	// The mail craft: works on files, needs no running house.
 	Sign    signCmd    `cmd:"" group:"mail" help:"Sign a mail."`
@@ -50,6 +56,11 @@ type Console struct {
 // Warn writes one line for the person to standard error.
 func (c *Console) Warn(format string, args ...any) {
 	fmt.Fprintf(c.Stderr, "chancery: "+format+"\n", args...)
+}
+
+// ask writes to the person without a line end.
+func (c *Console) ask(format string, args ...any) {
+	fmt.Fprintf(c.Stderr, format, args...)
 }
 
 // Main runs one command line (without the program's name) and returns the exit status: 0 done or valid, 1 could not

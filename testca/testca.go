@@ -14,6 +14,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -197,6 +198,10 @@ func (p *plan) issue(t testing.TB, parent *CA, options []Option) (*x509.Certific
 	issuer, signer := &p.template, key
 	if parent != nil {
 		issuer, signer = parent.Cert, parent.Key
+	}
+	if public, err := x509.MarshalPKIXPublicKey(key.Public()); err == nil && p.template.SubjectKeyId == nil {
+		sum := sha256.Sum256(public)
+		p.template.SubjectKeyId = sum[:20] // leaves too: peers name signers and recipients by it
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &p.template, issuer, key.Public(), signer)
 	if err != nil {

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"strings"
+
+	"chancery.example/fault"
+	"chancery.example/pkcs12"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/term"
+)
+
+// identityFlags say who one is: certificate and key in two files, or everything in a PKCS#12.
+type identityFlags struct {
+	Cert           []string `help:"Your certificate, PEM or DER; further certificates in the file are taken for its chain. Once for each --key." placeholder:"FILE" sep:"none"`
+	Key            []string `help:"Its private key, PEM or DER: PKCS#8, PKCS#1 or SEC1." placeholder:"FILE" sep:"none"`
+	P12            string   `name:"p12" help:"A PKCS#12 file with any number of keys, in place of --cert and --key." placeholder:"FILE"`
+	PassphraseFile string   `help:"A file whose first line opens the key; else the environment variable CHANCERY_PASSPHRASE, else you are asked." placeholder:"FILE"`
+}
+
+// identity is one key with its certificate and what lies above it.
+type identity struct {
+	key   crypto.PrivateKey
+	cert  *x509.Certificate
+	chain []*x509.Certificate
+}
+
+func (f *identityFlags) Validate() error {
+	switch {
+	case f.P12 != "" && len(f.Cert)+len(f.Key) > 0:
+		return badUsage("give either --p12 or --cert with --key, not both")
+	case len(f.Cert) > 0 && len(f.Key) == 0:
+		return badUsage("--cert needs the --key that belongs to it")
+	case len(f.Key) > 0 && len(f.Cert) == 0:
+		return badUsage("--key needs the --cert that belongs to it")
+	}
+	return nil
+}
+
+func (f *identityFlags) given() bool { return f.P12 != "" || len(f.Cert) > 0 }
+
+// load reads all identities.
+func (f *identityFlags) load(console *Console) ([]identity, error) {
+	if f.P12 != "" {
+		return f.loadP12(console)
+	}
+	certs, err := readAllCertificates(f.Cert)
+	if err != nil {
+		return nil, err
+	}
+	var found []identity
+	for _, path := range f.Key {
+		key, err := f.loadKey(console, path)
+		if err != nil {
+			return nil, err
+		}
+		own := identity{key: key}
+		for _, cert := range certs {
+			if own.cert == nil && isKeyOf(key, cert) {
+				own.cert = cert
+			} else if cert.IsCA && !bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+				own.chain = append(own.chain, cert)
+			}
+		}
+		if own.cert == nil {
+			return nil, fault.New(fault.Invalid, "cli.key-mismatch", "%s is not the key of any certificate in %s", path, strings.Join(f.Cert, ", "))
+		}
+		found = append(found, own)
+	}
+	return found, nil
+}
+
+func (f *identityFlags) loadP12(console *Console) ([]identity, error) {
+	data, err := readFile(f.P12)
+	if err != nil {
+		return nil, err
+	}
+	passphrase, err := f.passphrase(console, f.P12)
+	if err != nil {
+		return nil, err
+	}
+	list, _, err := pkcs12.Decode(data, passphrase, pkcs12.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	var found []identity
+	for _, one := range list {
+		if one.Cert == nil || one.Key == nil {
+			continue
+		}
+		own := identity{key: one.Key, cert: one.Cert}
+		for _, cert := range one.Chain {
+			if !bytes.Equal(cert.RawIssuer, cert.RawSubject) { // who trusts the root has it
+				own.chain = append(own.chain, cert)
+			}
+		}
+		found = append(found, own)
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.Invalid, "cli.no-identity", "%s holds no private key with its certificate", f.P12)
+	}
+	return found, nil
+}
+
+// loadKey reads a private key in any of the usual forms.
+func (f *identityFlags) loadKey(console *Console, path string) (crypto.PrivateKey, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	encrypted := false
+	if !isDER(data) {
+		var der []byte
+		for rest := data; der == nil; {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				return nil, fault.New(fault.Invalid, "cli.no-key", "%s holds no private key in PEM or DER", path)
+			}
+			if strings.HasPrefix(block.Headers["Proc-Type"], "4,") {
+				return nil, fault.New(fault.Refused, "cli.old-key-encryption",
+					"%s is encrypted in the old, unsafe PEM way; convert it with: openssl pkcs8 -topk8 -in %s", path, path)
+			}
+			if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+				der, encrypted = block.Bytes, block.Type == "ENCRYPTED PRIVATE KEY"
+			}
+		}
+		data = der
+	}
+	if encrypted || isEncryptedKey(data) {
+		passphrase, err := f.passphrase(console, path)
+		if err != nil {
+			return nil, err
+		}
+		return pkcs12.DecryptKey(data, passphrase, pkcs12.Limits{})
+	}
+	key := parseKey(data)
+	if key == nil {
+		return nil, fault.New(fault.Invalid, "cli.key", "%s holds no private key that is understood: PKCS#8, PKCS#1 or SEC1", path)
+	}
+	return key, nil
+}
+
+func parseKey(der []byte) crypto.PrivateKey {
+	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key
+	}
+	return nil
+}
+
+// isEncryptedKey recognises an EncryptedPrivateKeyInfo: SEQUENCE { SEQUENCE algorithm, OCTET STRING }, RFC 5958 3.
+func isEncryptedKey(der []byte) bool {
+	input := cryptobyte.String(der)
+	return input.ReadASN1(&input, asn1.SEQUENCE) && input.SkipASN1(asn1.SEQUENCE) && input.SkipASN1(asn1.OCTET_STRING) && input.Empty()
+}
+
+// passphrase is that of a file: from --passphrase-file, the environment, or the person at the terminal.
+func (f *identityFlags) passphrase(console *Console, path string) (string, error) {
+	if f.PassphraseFile != "" {
+		data, err := readFile(f.PassphraseFile)
+		if err != nil {
+			return "", err
+		}
+		line, _, _ := strings.Cut(string(data), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	if passphrase := console.Getenv("CHANCERY_PASSPHRASE"); passphrase != "" {
+		return passphrase, nil
+	}
+	input, isFile := console.Stdin.(*os.File)
+	if !isFile || !term.IsTerminal(int(input.Fd())) {
+		return "", nil // many files have none; a wrong one is told by whoever opens the file
+	}
+	console.ask("Passphrase of %s: ", path)
+	typed, err := term.ReadPassword(int(input.Fd()))
+	console.ask("\n")
+	return string(typed), err
+}
+
+// isKeyOf reports whether cert certifies the public half of key.
+func isKeyOf(key crypto.PrivateKey, cert *x509.Certificate) bool {
+	type half interface {
+		Equal(crypto.PublicKey) bool
+	}
+	switch own := key.(type) {
+	case crypto.Signer:
+		public, comparable := own.Public().(half)
+		return comparable && public.Equal(cert.PublicKey)
+	case interface{ PublicKey() crypto.PublicKey }:
+		public, comparable := own.PublicKey().(half)
+		return comparable && public.Equal(cert.PublicKey)
+	}
+	return false
+}
+
+// firstElement is the first DER element of data, or data where there is none.
+func firstElement(data []byte) []byte {
+	input := cryptobyte.String(data)
+	var element cryptobyte.String
+	if !input.ReadASN1Element(&element, asn1.SEQUENCE) {
+		return data
+	}
+	return element
+}
