@@ -68,15 +68,12 @@ func (t *tx) intend(ctx context.Context, i issuance.Intent) error {
 	if i.Serial == "" || len(i.TBS) == 0 {
 		return fault.New(fault.Internal, "intent.empty", "An intent must say what will be signed.")
 	}
-	var n int64
-	if err := t.row(ctx, `SELECT count(*) FROM certificates WHERE serial = $1`, []any{string(i.Serial)}, &n); err != nil {
-		return wrap("look for a serial number", err)
-	}
-	if n > 0 {
+	fresh, err := t.insertNew(ctx, &certificateRow{Serial: string(i.Serial), Issuer: i.Issuer, OrderID: i.Order,
+		Profile: i.Profile, Mailbox: i.Mailbox, State: string(issuance.Open), KeyKept: i.KeyKept, IntendedAt: micros(i.At), TBS: i.TBS})
+	if err == nil && !fresh {
 		return fault.New(fault.Conflict, "serial.known", "The serial number %s has been used before.", i.Serial)
 	}
-	return wrap("record an intent", t.insert(ctx, &certificateRow{Serial: string(i.Serial), Issuer: i.Issuer, OrderID: i.Order,
-		Profile: i.Profile, Mailbox: i.Mailbox, State: string(issuance.Open), KeyKept: i.KeyKept, IntendedAt: micros(i.At), TBS: i.TBS}))
+	return wrap("record an intent", err)
 }
 
 // issue closes an open intent with its certificate. A serial number that was revoked meanwhile stays revoked.

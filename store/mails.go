@@ -45,11 +45,11 @@ func (t *tx) putMails(ctx context.Context, mails []notify.Mail) error {
 			return fault.New(fault.Internal, "mail.id", "A mail without an identifier cannot be stored.")
 		}
 		r := mailRowOf(m)
-		n, err := t.exec(ctx, `UPDATE mails SET kind = $1, recipient = $2, language = $3, order_id = $4, serial = $5, state = $6,
-			attempts = $7, last_error = $8, created_at = $9, sent_at = $10 WHERE id = $11`,
-			r.Kind, r.Recipient, r.Language, r.OrderID, r.Serial, r.State, r.Attempts, r.LastError, r.CreatedAt, r.SentAt, r.ID)
-		if err == nil && n == 0 {
-			err = t.insert(ctx, &r)
+		fresh, err := t.insertNew(ctx, &r)
+		if err == nil && !fresh {
+			_, err = t.exec(ctx, `UPDATE mails SET kind = $1, recipient = $2, language = $3, order_id = $4, serial = $5, state = $6,
+				attempts = $7, last_error = $8, created_at = $9, sent_at = $10 WHERE id = $11`,
+				r.Kind, r.Recipient, r.Language, r.OrderID, r.Serial, r.State, r.Attempts, r.LastError, r.CreatedAt, r.SentAt, r.ID)
 		}
 		if err != nil {
 			return wrap("store a mail", err)

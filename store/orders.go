@@ -132,13 +132,9 @@ func (t *tx) putOrder(ctx context.Context, o order.Order) error {
 	r := orderRowOf(o)
 	r.Version++
 	if o.Version == 0 {
-		var n int64
-		err := t.row(ctx, `SELECT count(*) FROM orders WHERE id = $1`, []any{r.ID}, &n)
-		if err == nil && n > 0 {
+		fresh, err := t.insertNew(ctx, &r)
+		if err == nil && !fresh {
 			return errOrderChanged
-		}
-		if err == nil {
-			err = t.insert(ctx, &r)
 		}
 		return wrap("store an order", err)
 	}

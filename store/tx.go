@@ -80,6 +80,13 @@ func (t *tx) insert(ctx context.Context, row any) error {
 	return err
 }
 
+// insertNew stores a row as a new one unless one of its unique columns is taken; it says whether it did.
+func (t *tx) insertNew(ctx context.Context, row any) (bool, error) {
+	m := t.store.modelOf(reflect.TypeOf(row).Elem())
+	n, err := t.exec(ctx, m.insertNew, m.values(row)...)
+	return n == 1, err
+}
+
 // bind gives the prepared form of a statement, and nil on PostgreSQL, where pgx keeps its own. On SQLite, preparing
 // costs as much as running.
 func (t *tx) bind(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -148,9 +155,10 @@ func (p *plans) close() {
 
 // model is what SQL needs to know of a row type. The query builder reads the struct's tags once.
 type model struct {
-	insert, selection string
-	fields            [][]int // of all columns, in the order of selection
-	inserted          [][]int // without the number that the database gives
+	insert, insertNew, selection string
+
+	fields   [][]int // of all columns, in the order of selection
+	inserted [][]int // without the number that the database gives
 }
 
 var bytesType = reflect.TypeFor[[]byte]()
@@ -179,6 +187,7 @@ func newModel(db *bun.DB, typ reflect.Type) *model {
 		marks = append(marks, "$"+strconv.Itoa(len(inserts)))
 	}
 	m.insert = "INSERT INTO " + table.Name + " (" + strings.Join(inserts, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
+	m.insertNew = m.insert + " ON CONFLICT DO NOTHING"
 	m.selection = "SELECT " + strings.Join(names, ", ") + " FROM " + table.Name + " "
 	return &m
 }

@@ -22,8 +22,9 @@ const (
 
 // unit is what one caller wants stored, all or nothing.
 type unit struct {
-	// run writes the rows. It may run twice: when the batch around it failed, it is run again in a transaction of its
-	// own. So it only reads what was handed in and what is in the transaction, and changes nothing outside.
+	// run writes the rows. It may run more than once: when another unit of the batch is refused or fails, it is run
+	// again in a fresh transaction. So it only reads what was handed in and what is in the transaction, and changes
+	// nothing outside.
 	run func(ctx context.Context, t *tx) error
 	// audit follows the rows; the entries of a unit stand beside each other in the chain.
 	audit []audit.Entry
@@ -45,9 +46,10 @@ type request struct {
 
 // queue leads the units of all callers to one writer.
 //
-// The writer takes what waits, up to maxBatch, and runs it in one transaction, each unit in a savepoint of its own:
-// a unit that is refused is rolled back alone. After the one COMMIT all are answered. While it commits, the next
-// batch gathers; there is no timer, so a lone unit waits for nobody.
+// The writer takes what waits, up to maxBatch, and runs it in one transaction. When a unit of it is refused, which is
+// rare, the transaction is begun again with each unit in a savepoint of its own, so that a refused one is rolled back
+// alone; doing so always would cost a fifth of the speed on SQLite and two messages a unit on PostgreSQL. After the one
+// COMMIT all are answered. While it commits, the next batch gathers; there is no timer, so a lone unit waits for nobody.
 type queue struct {
 	store    *Store
 	node     string
@@ -173,7 +175,10 @@ func (q *queue) storeBatch(batch []*request) {
 	if len(batch) == 0 {
 		return
 	}
-	outcomes, err := q.attempt(batch)
+	outcomes, err := q.attempt(batch, false)
+	if errors.Is(err, errRefusal) {
+		outcomes, err = q.attempt(batch, true)
+	}
 	if err == nil {
 		for i, r := range batch {
 			q.answer(r, outcomes[i])
@@ -204,6 +209,7 @@ func (q *queue) answer(r *request, err error) {
 var (
 	errNoTransaction = errors.New("no transaction could be begun")
 	errUnknown       = errors.New("the outcome of COMMIT is not known")
+	errRefusal       = errors.New("a unit was refused")
 )
 
 // refusal is what a caller is told of a failed transaction. Faults and errors of the statements pass.
@@ -218,9 +224,10 @@ func refusal(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "store.not-stored", "The database failed and nothing of this was stored. Please try again.")
 }
 
-// attempt runs a batch in one transaction. It returns the outcome of each unit, or an error when nothing of the batch
-// was stored (or, errUnknown, when that cannot be told).
-func (q *queue) attempt(batch []*request) ([]error, error) {
+// attempt runs a batch in one transaction, with savepoints or without. It returns the outcome of each unit, or an error
+// when nothing of the batch was stored: errRefusal when it must be run again with savepoints. After errUnknown it
+// cannot be told what was stored.
+func (q *queue) attempt(batch []*request, savepoints bool) ([]error, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 	defer cancel()
 	t, err := q.store.begin(ctx)
@@ -240,8 +247,11 @@ func (q *queue) attempt(batch []*request) ([]error, error) {
 	var todo []jobs.Job
 	stored := 0
 	for i, r := range batch {
-		if outcomes[i], err = t.inSavepoint(ctx, r, len(batch) == 1); err != nil {
+		if outcomes[i], err = t.runUnit(ctx, r, savepoints); err != nil {
 			return nil, err
+		}
+		if outcomes[i] != nil && !savepoints && len(batch) > 1 {
+			return nil, errRefusal
 		}
 		if outcomes[i] == nil {
 			entries = append(entries, r.audit...)
@@ -274,13 +284,13 @@ func (q *queue) attempt(batch []*request) ([]error, error) {
 	return outcomes, nil
 }
 
-// inSavepoint runs one unit. The first error is the unit's own, with everything that it wrote undone; the second says
-// that the transaction cannot go on. A unit that is alone needs no savepoint: nothing is committed after its error.
-func (t *tx) inSavepoint(ctx context.Context, r *request, alone bool) (refused, broken error) {
+// runUnit runs one unit. The first error is the unit's own; in a savepoint, everything that it wrote is undone. The
+// second error says that the transaction cannot go on.
+func (t *tx) runUnit(ctx context.Context, r *request, savepoint bool) (refused, broken error) {
 	if r.run == nil {
 		return nil, nil
 	}
-	if alone {
+	if !savepoint {
 		return r.run(ctx, t), nil
 	}
 	if _, err := t.exec(ctx, `SAVEPOINT unit`); err != nil {
