@@ -50,7 +50,6 @@ var Path = []Move{
 	{Confirming, Confirm, Proved},
 	{Confirming, Cancel, Cancelled},
 	{Proved, Approve, Approved},
-	{Proved, Refuse, Refused},
 	{Approved, Inform, Approved},
 	{Approved, Prepare, Issuing},
 	{Approved, Refuse, Refused},

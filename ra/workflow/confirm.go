@@ -96,9 +96,7 @@ func (c *Conductor) Confirm(ctx context.Context, secret order.Secret, by audit.A
 		status, secretStatus := order.NewLink(o.ID, order.ToStatus, "", now, statusLife)
 		s.Links = append(s.Links, status)
 		out = Confirmed{Status: secretStatus}
-		if s.Order.State == order.Approved {
-			out.Pickup = c.invite(&s, now)
-		}
+		out.Pickup = c.invite(&s, now)
 		if err := c.ledger.Commit(ctx, s); err != nil {
 			return err
 		}
@@ -121,30 +119,22 @@ func (c *Conductor) invite(s *Step, now time.Time) order.Secret {
 	return secret
 }
 
-// prove moves a step's order from Confirming over Proved to its verdict.
+// prove moves a step's order from Confirming over Proved to Approved. A verdict of no is an error, and nothing is moved:
+// whoever confirmed can mend what is missing.
 func (c *Conductor) prove(s *Step, evidence []approval.Evidence, by audit.Actor, now time.Time) error {
-	o, err := s.Order.Advance(order.Confirm, now)
-	if err != nil {
+	if err := s.advance(order.Confirm, now); err != nil {
 		return err
 	}
 	for _, e := range evidence {
-		s.Audit = append(s.Audit, audit.New(now, by, "order.confirm", o.Subject(), map[string]string{
+		s.Audit = append(s.Audit, audit.New(now, by, "order.confirm", s.Order.Subject(), map[string]string{
 			"evidence": e.ID, "claim": string(e.Claim.Kind) + " " + e.Claim.Value, "method": string(e.Method), "rule": e.Rule}))
 	}
-	v := approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now)
-	s.Event = order.Approve
-	detail := map[string]string{"verdict": "yes", "until": v.Until().Format(time.RFC3339)}
+	v := approval.Judge(approval.Case{Claims: s.Order.Claims(), Evidence: evidence, Agreement: s.Order.Agreement}, now)
 	if !v.Allowed(now) {
-		s.Event = order.Refuse
-		detail = map[string]string{"verdict": "no", "reasons": reasonsText(v.Reasons())}
+		return fault.New(fault.Refused, "order.unproved", "This does not prove what the certificate would say. %s", reasonsText(v.Reasons()))
 	}
-	if o, err = o.Advance(s.Event, now); err != nil {
-		return err
-	}
-	o.Reasons = v.Reasons()
-	s.Order = o
-	s.Audit = append(s.Audit, audit.New(now, audit.Actor{Kind: audit.System}, "order."+string(s.Event), o.Subject(), detail))
-	return nil
+	s.Audit = append(s.Audit, audit.New(now, system, "order.approve", s.Order.Subject(), map[string]string{"verdict": "yes", "until": v.Until().Format(time.RFC3339)}))
+	return s.advance(order.Approve, now)
 }
 
 // Renew takes an order that follows a certificate. Evidence that is still fresh is used again, and then the pick-up
@@ -162,12 +152,11 @@ func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, erro
 	if !approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now).Allowed(now) {
 		return c.Submit(ctx, a)
 	}
-	if o, err = o.Advance(order.Submit, now); err != nil {
+	s, err := submitted(o, now)
+	if err != nil {
 		return order.Order{}, err
 	}
-	s := Step{Order: o, Audit: []audit.Entry{audit.New(now, a.By, "order.submit", o.Subject(), map[string]string{
-		"mailbox": o.Mailbox.String(), "profile": o.Profile, "agreement": o.Agreement.Version, "agreement_sha256": o.Agreement.SHA256, "renews": o.Renews})}}
-	if err := c.prove(&s, evidence, audit.Actor{Kind: audit.System}, now); err != nil {
+	if err := c.prove(&s, evidence, system, now); err != nil {
 		return order.Order{}, err
 	}
 	if len(o.Request) > 0 {

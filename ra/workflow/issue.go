@@ -159,10 +159,9 @@ func (c *Conductor) issue(ctx context.Context, o order.Order, r issuance.Request
 // intend commits the intent, and with it, when a first certificate is replaced, the revocation of that one. The order
 // comes back as it is then stored.
 func (c *Conductor) intend(ctx context.Context, o order.Order, i issuance.Intent, v approval.Verdict, by audit.Actor, now time.Time) (order.Order, error) {
-	s := Step{Event: order.Prepare, Intent: &i}
-	first := o.Serial
+	s, on, first := Step{Order: o, Intent: &i}, order.Prepare, o.Serial
 	if o.State == order.Issued {
-		s.Event = order.Repeat
+		on = order.Repeat
 		cert, err := c.ledger.Certificate(ctx, serialOf(o))
 		if err != nil {
 			return o, err
@@ -170,31 +169,30 @@ func (c *Conductor) intend(ctx context.Context, o order.Order, i issuance.Intent
 		s.Revoked = []status.Revocation{{Serial: cert.Serial, Issuer: cert.Issuer, At: now, Reason: status.Superseded, By: by.String(), NotAfter: cert.NotAfter}}
 		s.Audit = append(s.Audit, audit.New(now, by, "certificate.revoke", "certificate/"+first, map[string]string{"reason": "superseded", "why": "picked up again"}))
 	}
-	next, err := o.Advance(s.Event, now)
-	if err != nil {
+	if err := s.advance(on, now); err != nil {
 		return o, err
 	}
-	next.Serial = string(i.Serial)
-	s.Order = next
-	s.Audit = append(s.Audit, audit.New(now, by, "order.prepare", next.Subject(), map[string]string{
-		"serial": next.Serial, "profile": i.Profile, "evidence": strings.Join(v.Evidence(), " "), "replaces": first}))
-	s.Jobs = []jobs.Job{jobs.New(SettleJob, intentArgs{Serial: i.Serial}).At(now.Add(settleAfter)).Once(next.Serial)}
+	s.Order.Serial = string(i.Serial)
+	s.Audit = append(s.Audit, audit.New(now, by, "order.prepare", o.Subject(), map[string]string{
+		"serial": s.Order.Serial, "profile": i.Profile, "evidence": strings.Join(v.Evidence(), " "), "replaces": first}))
+	s.Jobs = []jobs.Job{jobs.New(SettleJob, intentArgs{Serial: i.Serial}).At(now.Add(settleAfter)).Once(s.Order.Serial)}
 	if err := c.ledger.Commit(ctx, s); err != nil {
 		return o, err
 	}
-	next.Version++
-	return next, nil
+	s.Order.Version++
+	return s.Order, nil
 }
 
 // record commits what was signed.
 func (c *Conductor) record(ctx context.Context, o order.Order, cert issuance.Certificate, by audit.Actor) error {
 	now := c.now()
-	o, err := o.Advance(order.Issue, now)
+	s, err := begin(o, order.Issue, now)
 	if err != nil {
 		return err
 	}
-	s := Step{Event: order.Issue, Order: o, Issued: &cert, Audit: []audit.Entry{audit.New(now, by, "certificate.issue", "certificate/"+string(cert.Serial),
-		map[string]string{"order": string(o.ID), "issuer": cert.Issuer, "profile": cert.Profile, "mailbox": cert.Mailbox, "sha256": cert.SHA256})}}
+	s.Issued = &cert
+	s.Audit = []audit.Entry{audit.New(now, by, "certificate.issue", "certificate/"+string(cert.Serial),
+		map[string]string{"order": string(o.ID), "issuer": cert.Issuer, "profile": cert.Profile, "mailbox": cert.Mailbox, "sha256": cert.SHA256})}
 	s.mail(MailIssued, now, now)
 	return c.ledger.Commit(ctx, s)
 }
@@ -202,12 +200,12 @@ func (c *Conductor) record(ctx context.Context, o order.Order, cert issuance.Cer
 // refuse ends an order with its reasons and gives the fault that says them.
 func (c *Conductor) refuse(ctx context.Context, o order.Order, reasons []approval.Reason, now time.Time) error {
 	said := fault.New(fault.Refused, "order.refused", "The certificate cannot be issued. %s", reasonsText(reasons))
-	next, err := o.Advance(order.Refuse, now)
+	s, err := begin(o, order.Refuse, now)
 	if err != nil { // an issued order stays issued; the repetition is refused
 		return said
 	}
-	next.Reasons = reasons
-	s := Step{Event: order.Refuse, Order: next, Audit: []audit.Entry{audit.New(now, system, "order.refuse", o.Subject(), map[string]string{"verdict": "no", "reasons": reasonsText(reasons)})}}
+	s.Order.Reasons = reasons
+	s.Audit = []audit.Entry{audit.New(now, system, "order.refuse", o.Subject(), map[string]string{"verdict": "no", "reasons": reasonsText(reasons)})}
 	if err := c.ledger.Commit(ctx, s); err != nil {
 		return err
 	}

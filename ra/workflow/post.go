@@ -109,7 +109,11 @@ func (p *Post) aboutOrder(ctx context.Context, m notify.Mail) (notify.Letter, no
 			return p.conductor.ledger.CommitMail(ctx, m)
 		}
 		m.Attempts, m.State = m.Attempts+1, notify.Sending
-		s := Step{Event: order.Inform, Order: o, Mails: []notify.Mail{m}}
+		s, err := begin(o, order.Inform, now)
+		if err != nil {
+			return err
+		}
+		s.Mails = []notify.Mail{m}
 		letter = p.write(&s, m, now)
 		if err := p.certificate(ctx, m, &letter); err != nil {
 			return err

@@ -77,13 +77,14 @@ func (c *Conductor) abandon(ctx context.Context, o order.Order, i issuance.Inten
 	if err != nil {
 		return err
 	}
-	if o, err = o.Advance(order.Abandon, now); err != nil {
+	s, err := begin(o, order.Abandon, now)
+	if err != nil {
 		return err
 	}
-	s := Step{Event: order.Abandon, Order: o, Abandoned: i.Serial,
-		Revoked: []status.Revocation{{Serial: i.Serial, Issuer: i.Issuer, At: now, Reason: status.CessationOfOperation, By: system.String(), NotAfter: end}},
-		Audit: []audit.Entry{audit.New(now, system, "order.abandon", o.Subject(), map[string]string{
-			"serial": string(i.Serial), "why": "interrupted between intent and delivery; the key is gone"})}}
+	s.Abandoned = i.Serial
+	s.Revoked = []status.Revocation{{Serial: i.Serial, Issuer: i.Issuer, At: now, Reason: status.CessationOfOperation, By: system.String(), NotAfter: end}}
+	s.Audit = []audit.Entry{audit.New(now, system, "order.abandon", o.Subject(), map[string]string{
+		"serial": string(i.Serial), "why": "interrupted between intent and delivery; the key is gone"})}
 	s.mail(MailReady, now, now)
 	return c.ledger.Commit(ctx, s)
 }

@@ -4,6 +4,7 @@ package workflow
 
 import (
 	"context"
+	"time"
 
 	"chancery.example/approval"
 	"chancery.example/audit"
@@ -17,8 +18,8 @@ import (
 // Step is everything that one move of an order changes, as a value. The ledger stores all of it in one transaction,
 // or none (DESIGN rule 2).
 type Step struct {
-	// Event is the last event of the move, for logs and the kill tests.
-	Event order.Event
+	// Moves are the rows of the path that this step goes, in order, for logs and the kill tests.
+	Moves []order.Move
 	// Order is the new state. Its Version is the one that was read; the ledger compares it and stores Version+1. A new
 	// order has Version 0.
 	Order order.Order
@@ -39,6 +40,24 @@ type Step struct {
 	Mails []notify.Mail
 	Jobs  []jobs.Job
 	Audit []audit.Entry
+}
+
+// advance moves the step's order by an event.
+func (s *Step) advance(on order.Event, now time.Time) error {
+	from := s.Order.State
+	o, err := s.Order.Advance(on, now)
+	if err != nil {
+		return err
+	}
+	s.Order = o
+	s.Moves = append(s.Moves, order.Move{From: from, On: on, To: o.State})
+	return nil
+}
+
+// begin is a step that begins with an event of an order.
+func begin(o order.Order, on order.Event, now time.Time) (Step, error) {
+	s := Step{Order: o}
+	return s, s.advance(on, now)
 }
 
 // Ledger is what the conductor needs of the store. Reads outside Commit are snapshots; Commit refuses with

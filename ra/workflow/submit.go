@@ -29,18 +29,23 @@ func (c *Conductor) Submit(ctx context.Context, a Application) (order.Order, err
 	if err != nil {
 		return order.Order{}, err
 	}
-	if o, err = o.Advance(order.Submit, now); err != nil {
+	s, err := submitted(o, now)
+	if err != nil {
 		return order.Order{}, err
 	}
-	s := Step{Event: order.Submit, Order: o, Audit: []audit.Entry{audit.New(now, a.By, "order.submit", o.Subject(), map[string]string{
-		"mailbox": o.Mailbox.String(), "profile": o.Profile, "agreement": o.Agreement.Version, "agreement_sha256": o.Agreement.SHA256,
-		"renews": o.Renews,
-	})}}
 	s.mail(MailConfirm, now, now)
 	if err := c.ledger.Commit(ctx, s); err != nil {
 		return order.Order{}, err
 	}
 	return c.ledger.Order(ctx, o.ID)
+}
+
+// submitted is the first step of every order.
+func submitted(o order.Order, now time.Time) (Step, error) {
+	s, err := begin(o, order.Submit, now)
+	s.Audit = append(s.Audit, audit.New(now, o.By, "order.submit", o.Subject(), map[string]string{
+		"mailbox": o.Mailbox.String(), "profile": o.Profile, "agreement": o.Agreement.Version, "agreement_sha256": o.Agreement.SHA256, "renews": o.Renews}))
+	return s, err
 }
 
 // newOrder checks an application and gives the order that it asks for, not yet submitted.
@@ -120,7 +125,7 @@ func (c *Conductor) ask(ctx context.Context, id order.ID, by audit.Actor, k noti
 		if err := o.Within(now, in...); err != nil {
 			return err
 		}
-		s := Step{Event: order.Inform, Order: o, Audit: []audit.Entry{audit.New(now, by, action, o.Subject(), nil)}}
+		s := Step{Order: o, Audit: []audit.Entry{audit.New(now, by, action, o.Subject(), nil)}}
 		s.mail(k, now, now)
 		return c.ledger.Commit(ctx, s)
 	})
@@ -154,10 +159,10 @@ func (c *Conductor) move(ctx context.Context, id order.ID, on order.Event, fill 
 		if err != nil {
 			return err
 		}
-		if o, err = o.Advance(on, now); err != nil {
+		s, err := begin(o, on, now)
+		if err != nil {
 			return err
 		}
-		s := Step{Event: on, Order: o}
 		fill(&s, now)
 		return c.ledger.Commit(ctx, s)
 	})
