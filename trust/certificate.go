@@ -2,8 +2,8 @@ package trust
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -32,6 +32,7 @@ var (
 	understood = []asn1.ObjectIdentifier{
 		{2, 5, 29, 15}, {2, 5, 29, 19}, {2, 5, 29, 37}, {2, 5, 29, 36}, // key usage, basic constraints, extended key usage, policy constraints
 		{2, 5, 29, 14}, {2, 5, 29, 35}, {2, 5, 29, 18}, // key identifiers and issuer names: nothing hangs on them
+		{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, // id-pkix-ocsp-nocheck
 		oidSubjectAltName, oidNameConstraints, oidCRLDistribution, oidCertPolicies, oidPolicyMappings, oidInhibitAnyPolicy, oidFreshestCRL,
 	}
 )
@@ -46,6 +47,8 @@ type certificate struct {
 	freshest        []distributionPoint
 	unknown         asn1.ObjectIdentifier // a critical extension that is not understood
 	broken          error                 // an extension that cannot be read
+	pss             *rsa.PublicKey        // of an RSASSA-PSS key, which crypto/x509 does not read
+	pssHash         crypto.Hash           // the only hash that such a key may use; 0: any
 }
 
 // read looks through a certificate. What cannot be read is kept as broken, so that the path can say so.
@@ -63,6 +66,9 @@ func read(x *x509.Certificate) *certificate {
 	}
 	for _, mail := range c.subject.emails { // RFC 5280 4.2.1.10, and readers of mail look at it beside other names too
 		c.names = append(c.names, generalName{kind: kindEmail, text: mail})
+	}
+	if x.PublicKey == nil {
+		c.pss, c.pssHash = readPSSKey(x.RawSubjectPublicKeyInfo)
 	}
 	seen := map[string]bool{}
 	for _, e := range x.Extensions {
@@ -134,16 +140,15 @@ func Title(c *x509.Certificate) string {
 // strength says why the certificate's signature algorithm or key is not accepted, or nothing.
 func (c *certificate) strength(anchor bool) *Reason {
 	if !anchor {
-		switch c.SignatureAlgorithm {
-		case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-			x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519:
-		case x509.UnknownSignatureAlgorithm:
+		switch {
+		case accepted(c.SignatureAlgorithm):
+		case c.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
 			return c.reason(UnknownAlgorithm, "is signed with an algorithm that is not known here")
 		default:
 			return c.reason(WeakAlgorithm, "is signed with %s, which is not safe any more", c.SignatureAlgorithm)
 		}
 	}
-	switch k := c.PublicKey.(type) {
+	switch k := c.key().(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() < minRSA {
 			return c.reason(WeakAlgorithm, "has an RSA key of %d bits only", k.N.BitLen())
@@ -152,7 +157,6 @@ func (c *certificate) strength(anchor bool) *Reason {
 		if k.Curve == elliptic.P224() {
 			return c.reason(WeakAlgorithm, "has a key on the curve P-224")
 		}
-	case ed25519.PublicKey:
 	default:
 		if c.PublicKeyAlgorithm == x509.DSA {
 			return c.reason(WeakAlgorithm, "has a DSA key")
@@ -161,18 +165,31 @@ func (c *certificate) strength(anchor bool) *Reason {
 	return nil
 }
 
+// accepted reports whether a signature algorithm is safe enough (RFC 8550 4.3).
+func accepted(a x509.SignatureAlgorithm) bool {
+	switch a {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519:
+		return true
+	}
+	return false
+}
+
 // reason speaks of this certificate.
 func (c *certificate) reason(code Code, format string, args ...any) *Reason {
 	return &Reason{code, fmt.Sprintf("The certificate of %s ", c.title()) + fmt.Sprintf(format, args...) + "."}
 }
 
-// signed tells how the signature of c fares under the key of issuer.
+// signedBy tells how the signature of c fares under the key of issuer.
 func (c *certificate) signedBy(issuer *certificate) signature {
 	switch c.SignatureAlgorithm {
 	case x509.UnknownSignatureAlgorithm, x509.MD2WithRSA, x509.MD5WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256:
 		return uncheckable
 	}
-	if err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
+	if k, ok := issuer.key().(*rsa.PublicKey); ok && k.N.BitLen() < 1024 {
+		return uncheckable // crypto/rsa does not verify with such a key
+	}
+	if err := issuer.check(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
 		return broken
 	}
 	return holds
@@ -183,8 +200,30 @@ type signature uint8
 const (
 	broken signature = iota
 	holds
-	uncheckable // by algorithm; such a path is never trusted, because strength refuses it
+	uncheckable // such a path is never trusted, because strength refuses the algorithm or key
 )
+
+// check verifies a signature under the key of c.
+func (c *certificate) check(algorithm x509.SignatureAlgorithm, signed, signature []byte) error {
+	if c.pss == nil {
+		return c.CheckSignature(algorithm, signed, signature)
+	}
+	switch algorithm {
+	case x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
+		if c.pssHash == 0 || c.pssHash == pssHashOf(algorithm) {
+			return (&x509.Certificate{PublicKey: c.pss, PublicKeyAlgorithm: x509.RSA}).CheckSignature(algorithm, signed, signature)
+		}
+	}
+	return errors.New("the key makes PSS signatures only, or with another hash")
+}
+
+// key is the public key, RSASSA-PSS keys included.
+func (c *certificate) key() crypto.PublicKey {
+	if c.pss != nil {
+		return c.pss
+	}
+	return c.PublicKey
+}
 
 // keyIDsDiffer reports whether the key identifiers say that issuer did not sign c (RFC 5280 4.2.1.1). They only
 // order the search.

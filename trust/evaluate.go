@@ -79,6 +79,7 @@ type evaluator struct {
 	edges   map[[2]*certificate]signature
 
 	signatures, paths, steps, fetches int
+	comparisons                       int // still allowed
 	exhausted                         bool
 	fetched                           map[string]bool
 
@@ -90,7 +91,7 @@ type evaluator struct {
 }
 
 func newEvaluator(ctx context.Context, opts *Options) *evaluator {
-	e := &evaluator{ctx: ctx, opts: opts, crls: slices.Clone(opts.CRLs), known: map[string]*certificate{}, bySubj: map[string][]*certificate{},
+	e := &evaluator{ctx: ctx, opts: opts, comparisons: maxComparisons, crls: slices.Clone(opts.CRLs), known: map[string]*certificate{}, bySubj: map[string][]*certificate{},
 		anchors: map[*certificate]bool{}, edges: map[[2]*certificate]signature{}, fetched: map[string]bool{},
 		standings: map[[2]*certificate]standing{}, pending: map[*certificate]bool{}, signers: map[signerKey]bool{}}
 	for _, x := range opts.Anchors {
@@ -232,7 +233,7 @@ func (e *evaluator) edge(c, up *certificate) signature {
 // judge validates one path and asks for revocation where the rest holds.
 func (e *evaluator) judge(chain []*certificate) verdict {
 	v := verdict{stage: 1, chain: chain}
-	v.reasons, v.policies = validate(chain, e.opts)
+	v.reasons, v.policies = validate(chain, e.opts, &e.comparisons)
 	if len(v.reasons) > 0 {
 		return v
 	}

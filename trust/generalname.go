@@ -9,7 +9,7 @@ import (
 )
 
 // maxNames bounds the names in one extension.
-const maxNames = 1024
+const maxNames = 4096
 
 // The kinds of GeneralName (RFC 5280 4.2.1.6), by their tag.
 const (

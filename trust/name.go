@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxRDNs bounds the parts of one distinguished name.
-const maxRDNs = 64
+// maxRDNs bounds the parts of one distinguished name. OpenSSL's tests have names of 1024.
+const maxRDNs = 2048
 
 var errName = errors.New("a distinguished name is malformed")
 

@@ -8,8 +8,8 @@ import (
 // validate judges one path by RFC 5280 6.1. chain begins with the end certificate and ends with the anchor; the
 // signatures were checked when the path was built. It returns every reason against the path, and the
 // user-constrained-policy-set.
-func validate(chain []*certificate, o *Options) (reasons []Reason, set []x509.OID) {
-	v := &validation{options: o, comparisons: maxComparisons}
+func validate(chain []*certificate, o *Options, comparisons *int) (reasons []Reason, set []x509.OID) {
+	v := &validation{options: o, comparisons: comparisons}
 	anchor := chain[len(chain)-1]
 	v.window(anchor)
 	v.add(anchor.strength(true))
@@ -51,7 +51,7 @@ type validation struct {
 	policyFailed bool
 	maxPath      int
 	constraints  []*constraints
-	comparisons  int
+	comparisons  *int // still allowed in this evaluation
 }
 
 func (v *validation) add(r *Reason) {
@@ -109,7 +109,7 @@ func (v *validation) names(c *certificate, last bool) {
 		return
 	}
 	for _, constraint := range v.constraints {
-		why, err := constraint.allow(c.names, &v.comparisons)
+		why, err := constraint.allow(c.names, v.comparisons)
 		switch {
 		case err == errTooManyComparisons:
 			v.add(c.reason(TooComplex, "has more names or constraints above it than can be looked at"))

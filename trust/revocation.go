@@ -203,9 +203,7 @@ func (e *evaluator) signed(l *CRL, signer *certificate) bool {
 		e.exhausted = true
 		return false
 	}
-	probe := certificate{Certificate: &x509.Certificate{SignatureAlgorithm: l.list.SignatureAlgorithm, PublicKey: signer.PublicKey}}
-	return probe.strength(false) == nil &&
-		signer.CheckSignature(l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
+	return accepted(l.list.SignatureAlgorithm) && signer.check(l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
 }
 
 // trustsSigner validates the path of a CRL issuer that does not stand above the certificate in question.
@@ -216,7 +214,7 @@ func (e *evaluator) trustsSigner(signer, anchor *certificate, depth int) bool {
 		if chain[len(chain)-1] != anchor {
 			return false
 		}
-		if reasons, _ := validate(chain, &options); len(reasons) > 0 {
+		if reasons, _ := validate(chain, &options, &e.comparisons); len(reasons) > 0 {
 			return false
 		}
 		for i := len(chain) - 2; i >= 0; i-- {
