@@ -21,7 +21,7 @@ import (
 	"chancery.example/cms"
 )
 
-// identity is a self-signed certificate with its key.
+// identity is a certificate with its key.
 type identity struct {
 	name string
 	cert *x509.Certificate
@@ -33,7 +33,7 @@ var (
 	identities   = map[string]*identity{}
 )
 
-// someone returns the identity of a name, made on first use: "rsa", "rsa-other", "rsa-1024", "p256", "p384", "p521", "p224".
+// someone returns the identity of a name, made on first use: "rsa", "rsa-other", "rsa-1024", "p256", "p384", "p521", "p224"; "ca" issued their certificates.
 func someone(t testing.TB, name string) *identity {
 	t.Helper()
 	identityLock.Lock()
@@ -56,6 +56,8 @@ func someone(t testing.TB, name string) *identity {
 		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case "p224":
 		key, err = ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	case "ca":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	default:
 		t.Fatalf("nobody is called %s", name)
 	}
@@ -63,26 +65,43 @@ func someone(t testing.TB, name string) *identity {
 		t.Fatal(err)
 	}
 	id := &identity{name: name, key: key}
-	id.cert = certify(t, name, key)
+	if name == "ca" {
+		id.cert = certify(t, id, nil)
+	} else {
+		identityLock.Unlock()
+		ca := someone(t, "ca")
+		identityLock.Lock()
+		id.cert = certify(t, id, ca)
+	}
 	identities[name] = id
 	return id
 }
 
-func certify(t testing.TB, name string, key crypto.Signer) *x509.Certificate {
+// certify issues a certificate; without an issuer it is that of a CA.
+func certify(t testing.TB, id, issuer *identity) *x509.Certificate {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: id.name, Organization: []string{"Example"}},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage:       x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageCertSign,
-		ExtKeyUsage:    []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
-		EmailAddresses: []string{name + "@example.com"}, IsCA: true, BasicConstraintsValid: true,
-		SubjectKeyId: append([]byte{7}, serial.Bytes()...),
+		BasicConstraintsValid: true, SubjectKeyId: append([]byte{7}, serial.Bytes()...),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if issuer == nil {
+		issuer = id
+		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign
+		id.cert = template
+	} else {
+		template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement
+		if _, ok := id.key.(*rsa.PrivateKey); ok {
+			template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+		}
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
+		template.EmailAddresses = []string{id.name + "@example.com"}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, id.key.Public(), issuer.key)
 	if err != nil {
 		t.Fatal(err)
 	}
