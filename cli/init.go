@@ -3,17 +3,17 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
 
-	"os"
-
 	"chancery.example/app"
 	"chancery.example/audit"
 	"chancery.example/ca/ceremony"
 	"chancery.example/ca/keystore"
+	"chancery.example/config"
 	"chancery.example/fault"
 )
 
@@ -138,7 +138,7 @@ func interactive(c *Console) bool {
 func newPassphrase(c *Console) (keystore.Protection, error) {
 	first, err := prompt(c, "New passphrase of the CA keys: ")
 	if err != nil {
-		return keystore.Protection{}, fault.Wrap(err, fault.Invalid, "passphrase.ask", "A passphrase can only be asked for at a terminal. Use --passphrase-file or %s.", envPassphrase)
+		return keystore.Protection{}, fault.Wrap(err, fault.Invalid, "passphrase.ask", "A passphrase can only be asked for at a terminal. Use --passphrase-file or %s.", config.PassphraseVariable)
 	}
 	second, err := prompt(c, "Once more: ")
 	if err != nil {

@@ -26,7 +26,7 @@ type houseFlags struct {
 
 // load reads the configuration; flags win over it.
 func (f *houseFlags) load(c *Console) (config.Config, error) {
-	set, err := config.Load(f.Config, c.Getenv)
+	set, err := config.Load(f.Config, os.Environ())
 	if err != nil {
 		return set, err
 	}
@@ -114,9 +114,6 @@ func logger(c *Console, set config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.Stderr, opts))
 }
 
-// envPassphrase is the environment variable with the passphrase of the CA keys.
-const envPassphrase = "CHANCERY_CA_PASSPHRASE"
-
 // passphrase finds the passphrase of the CA keys: in the file that is configured, in the environment, or at a terminal.
 func passphrase(c *Console, set config.Config) func() (string, error) {
 	return func() (string, error) {
@@ -126,7 +123,7 @@ func passphrase(c *Console, set config.Config) func() (string, error) {
 		}
 		secret, err = prompt(c, "Passphrase of the CA keys: ")
 		if errors.Is(err, errNoTerminal) {
-			return "", fault.New(fault.Unavailable, "passphrase.none", "The CA keys are protected by a passphrase. Name a file in ca.passphrase_file, set %s, or start at a terminal.", envPassphrase)
+			return "", fault.New(fault.Unavailable, "passphrase.none", "The CA keys are protected by a passphrase. Name a file in ca.passphrase_file, set %s, or start at a terminal.", config.PassphraseVariable)
 		}
 		return secret, err
 	}
@@ -135,7 +132,7 @@ func passphrase(c *Console, set config.Config) func() (string, error) {
 // storedPassphrase is the passphrase from file or environment; empty where neither is set.
 func storedPassphrase(c *Console, set config.Config) (string, error) {
 	if set.CA.PassphraseFile == "" {
-		return c.Getenv(envPassphrase), nil
+		return c.Getenv(config.PassphraseVariable), nil
 	}
 	raw, err := os.ReadFile(set.CA.PassphraseFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -7,6 +7,7 @@ import (
 
 	"chancery.example/audit"
 	"chancery.example/fault"
+	"chancery.example/jobs"
 	"chancery.example/notify"
 )
 
@@ -61,6 +62,13 @@ func (t *tx) putMails(ctx context.Context, mails []notify.Mail) error {
 // CommitMail stores what became of a mail that is about no move of an order, with its audit entries.
 func (s *Store) CommitMail(ctx context.Context, m notify.Mail, entries ...audit.Entry) error {
 	return s.commit(ctx, unit{audit: entries, run: func(ctx context.Context, t *tx) error {
+		return t.putMails(ctx, []notify.Mail{m})
+	}})
+}
+
+// CommitReminder stores a new mail with the job that sends it and the entry that tells of it.
+func (s *Store) CommitReminder(ctx context.Context, m notify.Mail, send jobs.Job, told audit.Entry) error {
+	return s.commit(ctx, unit{audit: []audit.Entry{told}, jobs: []jobs.Job{send}, run: func(ctx context.Context, t *tx) error {
 		return t.putMails(ctx, []notify.Mail{m})
 	}})
 }

@@ -181,4 +181,4 @@ func (c *Conductor) retry(ctx context.Context, step func() error) error {
 }
 
 // StaleCode is the code of the ledger's fault.Conflict for a step that was made from an older version of its order.
-const StaleCode = "order.stale"
+const StaleCode = "order.changed"
