@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"slices"
 	"strings"
 
@@ -55,7 +56,10 @@ func CheckRequest(data []byte) (*Request, error) {
 	if parsed.PublicKey == nil {
 		return nil, refuse("BR-026", "Keys of this kind are not certified here; use RSA with 2048 to 4096 bits, P-256, P-384 or P-521 (SBR 6.1.5, BR-026).")
 	}
-	if err := parsed.CheckSignature(); err != nil {
+	if err := parsed.CheckSignature(); errors.Is(err, x509.ErrUnsupportedAlgorithm) {
+		return nil, fault.Wrap(err, fault.Invalid, "request.algorithm",
+			"The request is signed in a way that cannot be checked here. Sign it with SHA-256, by ECDSA or by RSA PKCS #1 v1.5.")
+	} else if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "request.signature",
 			"The signature of the request does not hold, so it does not prove that you have the private key. Make the request again.")
 	}
