@@ -33,6 +33,7 @@ type root struct {
 	Encrypt encryptCmd `cmd:"" group:"mail" help:"Encrypt a mail for one or more certificates."`
 	Decrypt decryptCmd `cmd:"" group:"mail" help:"Open an encrypted mail."`
 	Verify  verifyCmd  `cmd:"" group:"mail" help:"Check a mail: who signed it, and may it be believed?"`
+	Trust   trustCmd   `cmd:"" group:"mail" help:"Check a certificate: may it be believed?"`
 	Inspect inspectCmd `cmd:"" group:"mail" help:"Say what a file is: mail, CMS, certificate, request, CRL or PKCS#12."`
 }
 
