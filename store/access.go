@@ -294,17 +294,17 @@ func (s *Store) note(ctx context.Context, query string, args ...any) error {
 	}})
 }
 
-// ForgetExpired deletes sessions that began before created or were last seen before seen, and ceremonies and unused
-// invitations that expired before now.
+// ForgetExpired deletes sessions that began at created or were last seen at seen, or earlier, and ceremonies and unused
+// invitations that expired by now.
 func (s *Store) ForgetExpired(ctx context.Context, now, created, seen time.Time) error {
 	return s.commit(ctx, unit{run: func(ctx context.Context, t *tx) error {
 		for _, d := range []struct {
 			query string
 			args  []any
 		}{
-			{`DELETE FROM sessions WHERE created_at < $1 OR seen_at < $2`, []any{micros(created), micros(seen)}},
-			{`DELETE FROM ceremonies WHERE expires_at < $1`, []any{micros(now)}},
-			{`DELETE FROM invitations WHERE used_at = 0 AND expires_at > 0 AND expires_at < $1`, []any{micros(now)}},
+			{`DELETE FROM sessions WHERE created_at <= $1 OR seen_at <= $2`, []any{micros(created), micros(seen)}},
+			{`DELETE FROM ceremonies WHERE expires_at <= $1`, []any{micros(now)}},
+			{`DELETE FROM invitations WHERE used_at = 0 AND expires_at > 0 AND expires_at <= $1`, []any{micros(now)}},
 		} {
 			if _, err := t.exec(ctx, d.query, d.args...); err != nil {
 				return wrap("forget what has expired", err)

@@ -180,8 +180,8 @@ type sessionLedger interface {
 	SeenSession(ctx context.Context, h Hash, at time.Time) error
 	// Ceremony reads a ceremony by its hash, expired or not.
 	Ceremony(ctx context.Context, h Hash) (Ceremony, error)
-	// ForgetExpired deletes sessions created before created or last seen before seen, ceremonies expired before now,
-	// and unused invitations expired before now.
+	// ForgetExpired deletes sessions created at created or last seen at seen, or earlier, and ceremonies and unused
+	// invitations that expired by now.
 	ForgetExpired(ctx context.Context, now, created, seen time.Time) error
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/ccojocar/zxcvbn-go"
@@ -48,6 +49,7 @@ type hashing struct {
 	work  chan struct{} // a place for each hash being computed
 	queue chan struct{} // a place for each caller that waits or works
 	dummy string        // the hash of nobody's password, for constant work
+	done  atomic.Int64  // how many were computed
 }
 
 func newHashing(cost argonCost) *hashing {
@@ -72,6 +74,7 @@ func (h *hashing) in(ctx context.Context, f func()) error {
 		return fault.Wrap(ctx.Err(), fault.Unavailable, "sign-in.busy", "Many people are signing in right now. Please try again in a moment.")
 	}
 	f()
+	h.done.Add(1)
 	return nil
 }
 

@@ -191,7 +191,7 @@ type factors struct {
 
 // factors checks what a newcomer chose, and that it is two factors.
 func (a *Access) factors(ctx context.Context, acc Account, done Completion) (f factors, err error) {
-	if done.Password == "" && done.Ceremony == "" {
+	if done.Ceremony == "" && (done.Password == "" || done.Enrolment == "") {
 		return f, fault.New(fault.Invalid, "setup.factors", "Choose a passkey, or a password together with an authenticator app.")
 	}
 	if done.Ceremony != "" {

@@ -63,7 +63,7 @@ func (a *Access) SignIn(ctx context.Context, email, password, code string) (Prin
 func (a *Access) knock(ctx context.Context, email string, from Client) (address string, acc Account, err error) {
 	canonical, parseErr := canonicalEmail(email)
 	if parseErr != nil {
-		canonical = email
+		canonical = foldASCII(strings.TrimSpace(email))
 	}
 	h := hashOf("address", canonical)
 	address = hex.EncodeToString(h[:])
