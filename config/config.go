@@ -60,6 +60,25 @@ type Public struct {
 // Driver is a kind of database.
 type Driver string
 
+// The kinds of database.
+const (
+	SQLite     Driver = "sqlite"
+	PostgreSQL Driver = "postgres"
+)
+
+// How the connection to an SMTP server is protected.
+const (
+	SecurityStartTLS = "starttls" // upgraded by STARTTLS, which must succeed; port 587
+	SecurityTLS      = "tls"      // from the first octet; port 465
+	SecurityNone     = "none"     // not at all, and so to this machine only; port 25
+)
+
+// How the log is written.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
 // Database is where the ledger is kept.
 type Database struct {
 	Driver Driver `koanf:"driver"` // "sqlite" (default) or "postgres"
@@ -118,6 +137,9 @@ func (s Secret) GoString() string { return s.String() }
 
 // LogValue keeps it out of logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps it out of JSON, also inside of other values.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Reveal is the secret itself.
 func (s Secret) Reveal() string { return string(s) }
