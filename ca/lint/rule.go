@@ -66,7 +66,6 @@ func (v *view) add(s Severity, format string, args ...any) {
 
 func (v *view) fail(format string, args ...any) { v.add(Error, format, args...) }
 func (v *view) warn(format string, args ...any) { v.add(Warning, format, args...) }
-func (v *view) note(format string, args ...any) { v.add(Notice, format, args...) }
 
 // extension returns the first extension of that kind.
 func (v *view) extension(oid asn1.ObjectIdentifier) (extension, bool) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
+	"strings"
 )
 
 var oidKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
@@ -47,7 +48,7 @@ var ruleKeyUsage = rule{
 		}
 		switch {
 		case u&^allowed != 0:
-			v.fail("keyUsage has bits that this kind of key may not have in this generation: remove them (%09b).", u&^allowed)
+			v.fail("keyUsage has bits that this kind of key may not have in this generation: remove %s.", bitNames(u&^allowed))
 		case u&(dS|management) == 0:
 			v.fail("keyUsage allows neither signing nor encryption: set digitalSignature, or the bit for key management.")
 		case u&nR != 0 && u&dS == 0:
@@ -56,6 +57,17 @@ var ruleKeyUsage = rule{
 			v.fail("keyUsage has dataEncipherment without keyEncipherment: set both or neither.")
 		}
 	},
+}
+
+// bitNames lists the bits of a usage by name.
+func bitNames(u x509.KeyUsage) string {
+	var names []string
+	for bit := x509.KeyUsageDigitalSignature; bit <= x509.KeyUsageDecipherOnly; bit <<= 1 {
+		if u&bit != 0 {
+			names = append(names, bit.String())
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // ruleCipherOnly is about the two bits that mean nothing alone.

@@ -36,7 +36,7 @@ var rulePurposes = rule{
 		}
 		for _, u := range forbiddenPurposes {
 			if slices.Contains(v.cert.ExtKeyUsage, u) {
-				v.fail("An extended key usage stands here that must never stand beside emailProtection (%d in crypto/x509): remove it.", u)
+				v.fail("The extended key usage %s must never stand beside emailProtection: remove it.", u)
 			}
 		}
 		if len(v.cert.UnknownExtKeyUsage) > 0 && v.context.Kind == Subscriber {

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -47,7 +48,7 @@ var zlints = sync.OnceValue(func() zlintSet {
 
 // checkZlint runs zlint. A certificate that its parser cannot read has an error, since a reader may fail as well.
 func checkZlint(der []byte, kind Kind) []Finding {
-	cert, err := zx509.ParseCertificate(der)
+	cert, err := parseForZlint(der)
 	if err != nil {
 		return []Finding{{SourceZlint, "parse", "RFC 5280", Error, "zlint cannot read the certificate: " + err.Error() + "."}}
 	}
@@ -75,4 +76,14 @@ func checkZlint(der []byte, kind Kind) []Finding {
 		findings = append(findings, Finding{SourceZlint, l.Name, l.Citation, severity, text})
 	}
 	return findings
+}
+
+// parseForZlint keeps a panic of a parser that is not ours from ending the house; the rules themselves are guarded by zlint.
+func parseForZlint(der []byte) (cert *zx509.Certificate, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cert, err = nil, fmt.Errorf("its parser failed: %v", p)
+		}
+	}()
+	return zx509.ParseCertificate(der)
 }
