@@ -105,7 +105,7 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 	}
 	doors := Doors{Portal: h.PortalURL(), Public: "http://" + listeners.public.Addr().String(), Socket: h.home.path(socketFile)}
 	if secret, err := h.Access.SetupLink(ctx); err == nil {
-		doors.Setup = doors.Portal + "/setup/" + secret.Reveal()
+		doors.Setup = doors.Portal + "/setup/" + string(secret)
 	} else if !fault.Is(err, fault.Conflict) {
 		return err
 	}

@@ -94,13 +94,13 @@ func Perform(ctx context.Context, keys Keys, l Ledger, p Plan, by audit.Actor, n
 		return nil, err
 	}
 	say(fmt.Sprintf("Made the key of the issuing CA (%s).", p.IssuingKey))
-	w := work{ctx: ctx, ledger: l, by: by, now: now}
-	a := profile.Authority{Mode: p.Mode, CommonName: p.RootName, Organisation: p.Organisation, Country: p.Country, NotBefore: now, Validity: p.RootValidity, PublicKey: root.Public()}
+	w := work{ctx: ctx, ledger: l, mode: p.Mode, by: by, now: now}
+	a := profile.Authority{CommonName: p.RootName, Organisation: p.Organisation, Country: p.Country, NotBefore: now, Validity: p.RootValidity, PublicKey: root.Public()}
 	if h.Root, err = w.certify(RootKey, RootProfile, lint.Root, profile.Root, a, root); err != nil {
 		return nil, err
 	}
 	say(fmt.Sprintf("Certified the root %q until %s.", p.RootName, h.Root.NotAfter.Format(time.DateOnly)))
-	a = profile.Authority{Mode: p.Mode, CommonName: p.IssuingName, Organisation: p.Organisation, Country: p.Country, NotBefore: now, Validity: p.IssuingValidity,
+	a = profile.Authority{CommonName: p.IssuingName, Organisation: p.Organisation, Country: p.Country, NotBefore: now, Validity: p.IssuingValidity,
 		PublicKey: issuing.Public(), Issuer: h.Root, URLs: URLs(p.PublicURL, RootKey)}
 	a.URLs.OCSP = nil // the root's key is not at hand to certify responders; its list speaks for it
 	if h.Issuing, err = w.certify(RootKey, IssuingProfile, lint.Issuing, profile.Issuing, a, root); err != nil {
@@ -128,14 +128,14 @@ func CertifyResponder(ctx context.Context, keys Keys, l Ledger, issuing *x509.Ce
 		return nil, err
 	}
 	subject := issuing.Subject
-	a := profile.Authority{Mode: mode, CommonName: subject.CommonName + " OCSP", NotBefore: now, PublicKey: responder.Public(), Issuer: issuing}
+	a := profile.Authority{CommonName: subject.CommonName + " OCSP", NotBefore: now, PublicKey: responder.Public(), Issuer: issuing}
 	if len(subject.Organization) > 0 {
 		a.Organisation = subject.Organization[0]
 	}
 	if len(subject.Country) > 0 {
 		a.Country = subject.Country[0]
 	}
-	w := work{ctx: ctx, ledger: l, by: by, now: now}
+	w := work{ctx: ctx, ledger: l, mode: mode, by: by, now: now}
 	return w.certify(IssuingKey, ResponderProfile, lint.Responder, profile.Responder, a, issuer)
 }
 
@@ -143,6 +143,7 @@ func CertifyResponder(ctx context.Context, keys Keys, l Ledger, issuing *x509.Ce
 type work struct {
 	ctx    context.Context
 	ledger Ledger
+	mode   profile.Mode
 	by     audit.Actor
 	now    time.Time
 }
@@ -155,7 +156,7 @@ func (w work) certify(issuer, name string, kind lint.Kind, build func(profile.Au
 	if err != nil {
 		return nil, err
 	}
-	if found := lint.Check(tbs, lint.Context{Kind: kind, Mode: a.Mode, Issuer: a.Issuer, At: w.now}); lint.Blocks(found) {
+	if found := lint.Check(tbs, lint.Context{Kind: kind, Mode: w.mode, Issuer: a.Issuer, At: w.now}); lint.Blocks(found) {
 		rejected := &issuance.Rejected{Findings: found}
 		return nil, fault.Wrap(rejected, fault.Refused, "ceremony.lint", "The certificate %q is not signed: %v", a.CommonName, rejected)
 	}
