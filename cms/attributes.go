@@ -1,6 +1,7 @@
 package cms
 
 import (
+	"crypto/x509"
 	"time"
 )
 
@@ -170,4 +171,40 @@ func sameAlgorithm(a, b Algorithm) bool {
 		return string(a.Parameters)
 	}
 	return a.OID == b.OID && parameters(a) == parameters(b)
+}
+
+// EncryptionKeyPreference is the signed attribute by which a signer with several certificates says which one to encrypt to:
+// RFC 8551 2.5.3. Hand it to SignOptions.Attributes, and the certificate to SignOptions.Certificates.
+func EncryptionKeyPreference(cert *x509.Certificate) Attribute {
+	e, _ := parseElement(issuerAndSerial(cert))
+	return Attribute{Type: attrEncryptionKeyPref, Values: [][]byte{constructed(context(0), e.contents)}}
+}
+
+// preferredKey reads the preference in signed attributes, Microsoft's older form included; zero if there is none.
+func preferredKey(list []Attribute) EntityIdentifier {
+	var id EntityIdentifier
+	if value, ok := single(list, attrEncryptionKeyPref); ok && value != nil {
+		e, _ := parseElement(value)
+		switch fields := cursor(e.contents); e.tag {
+		case context(0):
+			id, ok = parseIssuerAndSerial(e.contents)
+		case context(1): // RecipientKeyIdentifier
+			var key element
+			key, ok = fields.take(tagOctetString)
+			id.KeyID = key.contents
+		case context(2):
+			id.KeyID, ok = implicitOctets(e)
+		}
+		if ok {
+			return id
+		}
+	}
+	if value, ok := single(list, attrMicrosoftKeyPref); ok && value != nil {
+		if e, isSequence := parseElement(value); isSequence {
+			if id, ok = parseIssuerAndSerial(e.contents); ok {
+				return id
+			}
+		}
+	}
+	return EntityIdentifier{}
 }

@@ -17,7 +17,8 @@ const (
 	Unknown Status = iota
 	// Intact: the content is what the holder of the certificate's key signed.
 	Intact
-	// Weak: as Intact, but by an algorithm or key that no longer proves anything (MD5, SHA-1, RSA under 2048 bits).
+	// Weak: as Intact, but by an algorithm or key that no longer proves anything (MD5, SHA-1, RSA under 2048 bits). RSA
+	// under 1024 bits is Weak without being computed.
 	Weak
 	// Broken: the signature does not hold, or breaks a rule that must hold.
 	Broken

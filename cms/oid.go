@@ -32,6 +32,7 @@ const (
 	attrCapabilities        OID = "1.2.840.113549.1.9.15"
 	attrAlgorithmProtection OID = "1.2.840.113549.1.9.52"
 	attrEncryptionKeyPref   OID = "1.2.840.113549.1.9.16.2.11"
+	attrMicrosoftKeyPref    OID = "1.3.6.1.4.1.311.16.4"
 )
 
 // Digests (RFC 5754, RFC 3370).
@@ -136,7 +137,7 @@ var oidNames = map[OID]string{
 	attrAlgorithmProtection: "cmsAlgorithmProtection", attrEncryptionKeyPref: "encryptionKeyPreference",
 	"1.2.840.113549.1.9.16.2.12": "signingCertificate", "1.2.840.113549.1.9.16.2.47": "signingCertificateV2",
 	"1.2.840.113549.1.9.16.2.14": "timeStampToken", "1.2.840.113549.1.9.16.2.1": "receiptRequest",
-	"1.2.840.113549.1.9.16.2.2": "securityLabel", "1.3.6.1.4.1.311.16.4": "microsoftEncryptionKeyPreference",
+	"1.2.840.113549.1.9.16.2.2": "securityLabel", attrMicrosoftKeyPref: "microsoftEncryptionKeyPreference",
 
 	oidMD5: "md5", oidSHA1: "sha1", oidSHA224: "sha224", oidSHA256: "sha256", oidSHA384: "sha384", oidSHA512: "sha512",
 	"2.16.840.1.101.3.4.2.8": "sha3-256", "2.16.840.1.101.3.4.2.9": "sha3-384", "2.16.840.1.101.3.4.2.10": "sha3-512",

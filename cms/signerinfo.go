@@ -18,6 +18,8 @@ type SignerInfo struct {
 	SigningTime time.Time
 	// Capabilities are what the signer says to be able to read, best first.
 	Capabilities []Algorithm
+	// EncryptionKey names the certificate that the signer would like mail to be encrypted to; zero if they name none.
+	EncryptionKey EntityIdentifier
 	// SignedAttributes are all the attributes under the signature, as they came.
 	SignedAttributes []Attribute
 	// UnsignedAttributes are attributes beside it: nothing protects them.
@@ -130,6 +132,7 @@ func (s *SignerInfo) readAttributes() SignatureResult {
 		// A malformed list of capabilities is of no use, but does not unsay the signature.
 		s.Capabilities, _ = parseCapabilities(capabilities)
 	}
+	s.EncryptionKey = preferredKey(s.SignedAttributes)
 	return SignatureResult{}
 }
 

@@ -1,0 +1,120 @@
+package cms_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"testing"
+	"time"
+
+	"chancery.example/cms"
+)
+
+// fixed returns the identity that the committed seeds are made for: its key is no secret.
+func fixed(t testing.TB) *identity {
+	t.Helper()
+	curve := elliptic.P256()
+	key := &ecdsa.PrivateKey{D: big.NewInt(20261122)}
+	key.Curve = curve
+	key.X, key.Y = curve.ScalarBaseMult(key.D.Bytes())
+	template := &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "fixed"}, SubjectKeyId: []byte("fixed"),
+		NotBefore: time.Unix(1_700_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &identity{name: "fixed", cert: cert, key: key}
+}
+
+// small are limits that let a fuzzer reach them.
+var small = cms.Limits{Depth: 12, Signers: 4, SignerBytes: 4096, Recipients: 4, RecipientBytes: 4096, Certificates: 4, CertificateBytes: 4096,
+	CarriedBytes: 8192, AttributeBytes: 2048, SpoolMemory: 512, Content: 1 << 20}
+
+// FuzzSigned reads anything as SignedData, opaque and detached, and checks whatever signers it has.
+func FuzzSigned(f *testing.F) {
+	id := fixed(f)
+	content := text(100)
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if r, err := cms.NewReader(bytes.NewReader(message), small); err == nil {
+			if s, err := r.Signed(); err == nil {
+				got, err := io.ReadAll(s.Content())
+				if signed, finish := s.Finish(); err == nil && finish == nil {
+					for _, signer := range signed.Signers {
+						if c := signed.CertificateOf(signer); c != nil {
+							signer.Check(c)
+						}
+						if r := signer.Check(id.cert); r.Status == cms.Intact && !s.Detached() && !bytes.Equal(got, content) {
+							t.Fatalf("intact over %q", got)
+						}
+					}
+				}
+			}
+		}
+		signed, err := cms.VerifyDetached(bytes.NewReader(message), bytes.NewReader(content), small)
+		if err != nil {
+			return
+		}
+		for _, signer := range signed.Signers {
+			signer.Check(id.cert)
+		}
+	})
+}
+
+// FuzzDecrypt opens anything. What opens as authenticated is the content that the seeds were made of.
+func FuzzDecrypt(f *testing.F) {
+	id := fixed(f)
+	f.Fuzz(func(t *testing.T, message []byte) {
+		o, err := cms.Decrypt(bytes.NewReader(message), []cms.DecryptionKey{id.decryptionKey()}, small)
+		if err != nil {
+			return
+		}
+		defer o.Plaintext.Close()
+		got, err := io.ReadAll(o.Plaintext)
+		if err != nil || int64(len(got)) != o.Length {
+			t.Fatalf("%d bytes of %d: %v", len(got), o.Length, err)
+		}
+		if o.Authenticated && !bytes.Equal(got, text(len(got))) {
+			t.Fatalf("authenticated %q", got)
+		}
+	})
+}
+
+// FuzzDescribe describes anything, as PEM and as it is.
+func FuzzDescribe(f *testing.F) {
+	f.Fuzz(func(t *testing.T, message []byte) {
+		cms.Describe(bytes.NewReader(message), small)
+		d, err := cms.Describe(cms.PEMReader(bytes.NewReader(message)), small)
+		if err != nil {
+			return
+		}
+		for range 3 {
+			if d.Content == nil {
+				break
+			}
+			d = d.Content
+		}
+	})
+}
+
+// FuzzNormalize turns anything into DER lengths; doing it again changes nothing.
+func FuzzNormalize(f *testing.F) {
+	f.Fuzz(func(t *testing.T, element []byte) {
+		once, err := cms.Normalize(element, 20)
+		if err != nil {
+			return
+		}
+		twice, err := cms.Normalize(once, 20)
+		if err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("%x became %x and then %x, %v", element, once, twice, err)
+		}
+	})
+}
