@@ -16,8 +16,12 @@ import (
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// minRSA is the size in bits below which an RSA key is refused (RFC 8550 4.3, SBR 6.1.5).
-const minRSA = 2048
+// The sizes in bits between which RSA keys are taken: weaker ones are refused (RFC 8550 4.3, SBR 6.1.5), larger ones
+// cost too much.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 var (
 	oidSubjectAltName   = asn1.ObjectIdentifier{2, 5, 29, 17}
@@ -153,6 +157,9 @@ func (c *certificate) strength(anchor bool) *Reason {
 		if k.N.BitLen() < minRSA {
 			return c.reason(WeakAlgorithm, "has an RSA key of %d bits only", k.N.BitLen())
 		}
+		if k.N.BitLen() > maxRSA {
+			return c.reason(TooComplex, "has an RSA key of %d bits, more than is looked at", k.N.BitLen())
+		}
 	case *ecdsa.PublicKey:
 		if k.Curve == elliptic.P224() {
 			return c.reason(WeakAlgorithm, "has a key on the curve P-224")
@@ -186,8 +193,8 @@ func (c *certificate) signedBy(issuer *certificate) signature {
 	case x509.UnknownSignatureAlgorithm, x509.MD2WithRSA, x509.MD5WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256:
 		return uncheckable
 	}
-	if k, ok := issuer.key().(*rsa.PublicKey); ok && k.N.BitLen() < 1024 {
-		return uncheckable // crypto/rsa does not verify with such a key
+	if k, ok := issuer.key().(*rsa.PublicKey); ok && (k.N.BitLen() < 1024 || k.N.BitLen() > maxRSA) {
+		return uncheckable // crypto/rsa does not verify with such a small key
 	}
 	if err := issuer.check(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
 		return broken

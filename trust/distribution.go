@@ -8,8 +8,11 @@ import (
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// maxPoints bounds the distribution points of one certificate.
-const maxPoints = 64
+// Bounds of distribution points.
+const (
+	maxPoints     = 64 // of one certificate
+	maxPointNames = 64 // of one point
+)
 
 // reasonSet is a set of ReasonFlags (RFC 5280 4.2.1.13), bit n for bit n of the flags.
 type reasonSet uint16
@@ -54,8 +57,8 @@ func parseDistributionPoints(der []byte) ([]distributionPoint, error) {
 			return nil, errPoints
 		}
 		if present {
-			if p.issuers, err = readGeneralNames(issuers); err != nil {
-				return nil, err
+			if p.issuers, err = readGeneralNames(issuers); err != nil || len(p.issuers) > maxPointNames {
+				return nil, errPoints
 			}
 		}
 		list = append(list, p)
@@ -80,6 +83,9 @@ func readPointName(s *cryptobyte.String) (names []generalName, relative cryptoby
 	switch tag {
 	case casn1.Tag(0).ContextSpecific().Constructed():
 		names, err = readGeneralNames(content)
+		if len(names) > maxPointNames {
+			err = errPoints
+		}
 		return names, nil, err
 	case casn1.Tag(1).ContextSpecific().Constructed():
 		return nil, content, nil

@@ -30,7 +30,7 @@ type standing struct {
 func (e *evaluator) revocation(chain []*certificate) (Revocation, []Reason) {
 	result := Revocation{Status: StatusGood, Reason: -1}
 	if len(chain) == 1 {
-		return Revocation{Status: NotChecked, Reason: -1}, nil
+		return e.revokedAnchor(chain[0])
 	}
 	var reasons []Reason
 	for i := len(chain) - 2; i >= 0; i-- {
@@ -38,8 +38,7 @@ func (e *evaluator) revocation(chain []*certificate) (Revocation, []Reason) {
 		s := e.standing(c, chain[i:], 0)
 		switch s.status {
 		case StatusRevoked:
-			return Revocation{Status: StatusRevoked, Certificate: c.Certificate, RevokedAt: s.at, Reason: s.reason, Source: s.source},
-				append(reasons, *c.reason(RevokedCode, "was revoked on %s (%s)", s.at.UTC().Format("2006-01-02 15:04 MST"), ReasonText(s.reason)))
+			return s.revoked(c), append(reasons, *s.because(c))
 		case StatusUnknown:
 			if result.Status == StatusGood {
 				result = Revocation{Status: StatusUnknown, Certificate: c.Certificate, Reason: -1, Detail: s.detail}
@@ -54,6 +53,28 @@ func (e *evaluator) revocation(chain []*certificate) (Revocation, []Reason) {
 		}
 	}
 	return result, reasons
+}
+
+// revokedAnchor looks whether an anchor that is the end certificate itself is known to be revoked by its issuer, if
+// that is at hand. That it cannot be told is no reason against an anchor.
+func (e *evaluator) revokedAnchor(c *certificate) (Revocation, []Reason) {
+	for _, issuer := range e.candidates(c, nil) {
+		if e.edge(c, issuer) != holds || !issuer.may(x509.KeyUsageCertSign) {
+			continue
+		}
+		if s := e.standing(c, []*certificate{c, issuer}, 0); s.status == StatusRevoked {
+			return s.revoked(c), []Reason{*s.because(c)}
+		}
+	}
+	return Revocation{Status: NotChecked, Reason: -1}, nil
+}
+
+func (s standing) revoked(c *certificate) Revocation {
+	return Revocation{Status: StatusRevoked, Certificate: c.Certificate, RevokedAt: s.at, Reason: s.reason, Source: s.source}
+}
+
+func (s standing) because(c *certificate) *Reason {
+	return c.reason(RevokedCode, "was revoked on %s (%s)", s.at.UTC().Format("2006-01-02 15:04 MST"), ReasonText(s.reason))
 }
 
 // ReasonText names a revocation reason by its number in RFC 5280 5.3.1, for people.
@@ -237,7 +258,7 @@ func (e *evaluator) fetchCRLs(c *certificate) bool {
 			}
 			n++
 			if body := e.get(g.text); body != nil {
-				if l, err := ParseCRL(body); err == nil {
+				if l, err := ParseCRL(body); err == nil && len(e.crls) < maxLists {
 					e.crls = append(e.crls, l)
 					news = true
 				}
