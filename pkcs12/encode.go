@@ -32,13 +32,28 @@ func Encode(identities []Identity, password string, encoding Encoding) ([]byte, 
 	if err := checkPassword(password); err != nil {
 		return nil, err
 	}
+	w := writer{password, encoding, modernIterations}
+	if encoding == Legacy {
+		w.iterations = legacyIterations
+	}
+	return w.file(identities)
+}
+
+// writer writes one file.
+type writer struct {
+	password   string
+	encoding   Encoding
+	iterations int
+}
+
+func (w writer) file(identities []Identity) ([]byte, error) {
 	if len(identities) == 0 {
 		return nil, fault.New(fault.Invalid, "pkcs12.empty", "There is no key to write into the file.")
 	}
 	var certBags, keyBags [][]byte
 	written := map[string]bool{}
 	for _, id := range identities {
-		key, err := keyBag(id, password, encoding)
+		key, err := w.keyBag(id)
 		if err != nil {
 			return nil, err
 		}
@@ -56,11 +71,11 @@ func Encode(identities []Identity, password string, encoding Encoding) ([]byte, 
 			}
 		}
 	}
-	safe, err := authenticatedSafe(certBags, keyBags, password, encoding)
+	safe, err := w.authenticatedSafe(certBags, keyBags)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "pkcs12.encode", "The file could not be written.")
 	}
-	return pfx(safe, password, encoding)
+	return w.pfx(safe)
 }
 
 func checkPassword(password string) error {
@@ -78,7 +93,7 @@ func checkPassword(password string) error {
 	return nil
 }
 
-func keyBag(id Identity, password string, encoding Encoding) ([]byte, error) {
+func (w writer) keyBag(id Identity) ([]byte, error) {
 	if id.Cert != nil && !samePublicKey(id.Key, id.Cert) {
 		return nil, fault.New(fault.Invalid, "pkcs12.key-mismatch", "The certificate of %s belongs to another key.", id.Cert.Subject)
 	}
@@ -86,7 +101,7 @@ func keyBag(id Identity, password string, encoding Encoding) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "pkcs12.unsupported-key", "This kind of key cannot be written into a PKCS#12 file.")
 	}
-	alg, sealed, err := seal(encoding, der, password)
+	alg, sealed, err := w.seal(der)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "pkcs12.encode", "The file could not be written.")
 	}
@@ -152,10 +167,10 @@ func attribute(oid asn1.ObjectIdentifier, tag casn1.Tag, value []byte) []byte {
 }
 
 // authenticatedSafe is AuthenticatedSafe (RFC 7292 4.1): encrypted certificates, then the keys, each sealed itself.
-func authenticatedSafe(certBags, keyBags [][]byte, password string, encoding Encoding) ([]byte, error) {
+func (w writer) authenticatedSafe(certBags, keyBags [][]byte) ([]byte, error) {
 	var encrypted []byte
 	if len(certBags) > 0 {
-		alg, sealed, err := seal(encoding, element(0x30, bytes.Join(certBags, nil)), password)
+		alg, sealed, err := w.seal(element(0x30, bytes.Join(certBags, nil)))
 		if err != nil {
 			return nil, err
 		}
@@ -184,14 +199,14 @@ func contentInfo(oid asn1.ObjectIdentifier, content []byte) []byte {
 }
 
 // pfx puts the MAC on and closes the file (RFC 7292 4).
-func pfx(safe []byte, password string, encoding Encoding) ([]byte, error) {
-	digest, oid, iterations := crypto.SHA256, oidSHA256, modernIterations
-	if encoding == Legacy {
-		digest, oid, iterations = crypto.SHA1, oidSHA1, legacyIterations
+func (w writer) pfx(safe []byte) ([]byte, error) {
+	digest, oid := crypto.SHA256, oidSHA256
+	if w.encoding == Legacy {
+		digest, oid = crypto.SHA1, oidSHA1
 	}
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	key, err := deriveRFC7292(digest, secrets(password)[0].bmp, salt, iterations, forMAC, digest.Size(), &budget{1 << 30})
+	key, err := deriveRFC7292(digest, secrets(w.password)[0].bmp, salt, w.iterations, forMAC, digest.Size(), &budget{1 << 30})
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "pkcs12.encode", "The file could not be written.")
 	}
@@ -207,7 +222,7 @@ func pfx(safe []byte, password string, encoding Encoding) ([]byte, error) {
 				b.AddASN1OctetString(mac.Sum(nil))
 			})
 			b.AddASN1OctetString(salt)
-			b.AddASN1Int64(int64(iterations))
+			b.AddASN1Int64(int64(w.iterations))
 		})
 	})
 	return b.Bytes()

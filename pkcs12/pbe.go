@@ -204,24 +204,24 @@ func readHMAC(s *cryptobyte.String) (crypto.Hash, error) {
 }
 
 // seal encrypts plain and returns the AlgorithmIdentifier with the sealed octets.
-func seal(encoding Encoding, plain []byte, password string) (alg, sealed []byte, err error) {
+func (w writer) seal(plain []byte) (alg, sealed []byte, err error) {
 	salt := make([]byte, 16)
 	rand.Read(salt)
 	unlimited := &budget{1 << 30}
 	var block cipher.Block
 	var iv []byte
-	switch encoding {
+	switch w.encoding {
 	case Modern:
 		iv = make([]byte, aes.BlockSize)
 		rand.Read(iv)
-		alg = writePBES2(salt, iv)
-		block, _, err = openPBES2(paramsOf(alg), secret{utf8: password}, unlimited)
+		alg = writePBES2(salt, iv, w.iterations)
+		block, _, err = openPBES2(paramsOf(alg), secret{utf8: w.password}, unlimited)
 	case Legacy:
 		salt = salt[:8]
-		alg = writePBES1(salt)
-		block, iv, err = openPBES1(oidPBE3DES, paramsOf(alg), secrets(password)[0], unlimited)
+		alg = writePBES1(salt, w.iterations)
+		block, iv, err = openPBES1(oidPBE3DES, paramsOf(alg), secrets(w.password)[0], unlimited)
 	default:
-		return nil, nil, fmt.Errorf("no such encoding: %d", encoding)
+		return nil, nil, fmt.Errorf("no such encoding: %d", w.encoding)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -239,7 +239,7 @@ func paramsOf(alg []byte) cryptobyte.String {
 	return params
 }
 
-func writePBES2(salt, iv []byte) []byte {
+func writePBES2(salt, iv []byte, iterations int) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidPBES2)
@@ -248,7 +248,7 @@ func writePBES2(salt, iv []byte) []byte {
 				b.AddASN1ObjectIdentifier(oidPBKDF2)
 				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1OctetString(salt)
-					b.AddASN1Int64(modernIterations)
+					b.AddASN1Int64(int64(iterations))
 					addAlgorithm(b, oidHMACSHA256)
 				})
 			})
@@ -261,13 +261,13 @@ func writePBES2(salt, iv []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-func writePBES1(salt []byte) []byte {
+func writePBES1(salt []byte, iterations int) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidPBE3DES)
 		b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1OctetString(salt)
-			b.AddASN1Int64(legacyIterations)
+			b.AddASN1Int64(int64(iterations))
 		})
 	})
 	return b.BytesOrPanic()
