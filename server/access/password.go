@@ -48,14 +48,17 @@ type hashing struct {
 	cost  argonCost
 	work  chan struct{} // a place for each hash being computed
 	queue chan struct{} // a place for each caller that waits or works
-	dummy string        // the hash of nobody's password, for constant work
+	dummy string        // a hash that no password has, for constant work
 	done  atomic.Int64  // how many were computed
 }
 
 func newHashing(cost argonCost) *hashing {
 	n := max(1, runtime.GOMAXPROCS(0))
 	h := &hashing{cost: cost, work: make(chan struct{}, n), queue: make(chan struct{}, 32*n)}
-	h.dummy = h.encode(rand.Text())
+	// A random tag that no password has: checking against it costs what every check costs.
+	tag := make([]byte, argonTagLength)
+	rand.Read(tag)
+	h.dummy = h.phc(newSalt(), tag)
 	return h
 }
 
@@ -108,9 +111,18 @@ func (h *hashing) outdated(phc string) bool {
 }
 
 func (h *hashing) encode(password string) string {
+	salt := newSalt()
+	return h.phc(salt, argon2.IDKey(normal(password), salt, h.cost.passes, h.cost.memory, h.cost.lanes, argonTagLength))
+}
+
+func newSalt() []byte {
 	salt := make([]byte, argonSaltLength)
 	rand.Read(salt)
-	tag := argon2.IDKey(normal(password), salt, h.cost.passes, h.cost.memory, h.cost.lanes, argonTagLength)
+	return salt
+}
+
+// phc writes a hash as text, with what is needed to check a password against it.
+func (h *hashing) phc(salt, tag []byte) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.cost.memory, h.cost.passes, h.cost.lanes,
 		b64.EncodeToString(salt), b64.EncodeToString(tag))
