@@ -2,6 +2,7 @@ package pkcs12
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -201,7 +202,7 @@ func TestGpgsmReadsLegacyAndWeReadGpgsm(t *testing.T) {
 		os.RemoveAll(home)
 	})
 	env := []string{"GNUPGHOME=" + home, "LC_ALL=C.UTF-8"}
-	write(t, filepath.Join(home, "gpg-agent.conf"), []byte("allow-loopback-pinentry\n"))
+	write(t, filepath.Join(home, "gpg-agent.conf"), []byte("allow-loopback-pinentry\ns2k-count 65536\n"))
 	batch := []string{"--batch", "--pinentry-mode", "loopback", "--passphrase-fd", "0", "--disable-dirmngr"}
 	in := write(t, filepath.Join(home, "in.p12"), encode(t, "correct horse", Legacy, h.alice))
 	runWith(t, "correct horse\n", env, "gpgsm", append(batch, "--import", in)...)
@@ -218,8 +219,13 @@ func TestGpgsmReadsLegacyAndWeReadGpgsm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ids) != 1 || !sameKey(ids[0].Key, h.alice.Key) || !ids[0].Cert.Equal(h.alice.Cert) {
-		t.Error("another identity came back")
+	if len(ids) != 1 || ids[0].Cert == nil || !ids[0].Cert.Equal(h.alice.Cert) {
+		t.Fatalf("%d identities came back, %+v", len(ids), ids)
+	}
+	// The same numbers, perhaps with the primes in another order and another private exponent, as libgcrypt wants them.
+	got, ok := ids[0].Key.(*rsa.PrivateKey)
+	if want := h.alice.Key.(*rsa.PrivateKey); !ok || !got.PublicKey.Equal(&want.PublicKey) || got.Validate() != nil {
+		t.Error("the key is another")
 	}
 }
 
