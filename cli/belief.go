@@ -13,7 +13,7 @@ type beliefFlags struct {
 	CA           []string `name:"ca" help:"A certificate to trust, self-signed or not; once for each file." placeholder:"FILE" sep:"none"`
 	Intermediate []string `help:"Certificates that may help to find the way to a trusted one." placeholder:"FILE" sep:"none"`
 	CRL          []string `name:"crl" help:"A revocation list, PEM or DER." placeholder:"FILE" sep:"none"`
-	Revocation   string   `enum:",off,soft,hard" default:"" help:"off: not asked; soft: refuse what is known to be revoked; hard: refuse what is not known to be good. Default: hard with --crl, else off." placeholder:"off|soft|hard"`
+	Revocation   string   `enum:"auto,off,soft,hard" default:"auto" help:"off: not asked; soft: refuse what is known to be revoked; hard: refuse what is not known to be good; auto: hard with --crl, else off."`
 	Offline      bool     `help:"Fetch nothing. Else soft and hard fetch what the certificates name."`
 	At           string   `help:"The time to judge at, such as 2026-11-22T12:00:00Z; now if left out." placeholder:"RFC3339"`
 }
@@ -34,7 +34,7 @@ func (f *beliefFlags) mode() trust.RevocationMode {
 	switch {
 	case f.Revocation == "soft":
 		return trust.Soft
-	case f.Revocation == "hard", f.Revocation == "" && len(f.CRL) > 0:
+	case f.Revocation == "hard", f.Revocation == "auto" && len(f.CRL) > 0:
 		return trust.Hard
 	}
 	return trust.Off

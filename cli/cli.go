@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -107,11 +108,16 @@ const welcome = `Chancery: everything S/MIME in one program.
 chancery --help lists every command, chancery COMMAND --help explains one.
 `
 
+// usageOf takes the sentence out of kong's error and points to the help of the command that was understood.
 func usageOf(err error) error {
-	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) {
-		return &usageError{sentence: parse.Error()}
+	usage := &usageError{sentence: err.Error()}
+	if own := (*usageError)(nil); errors.As(err, &own) {
+		usage.sentence = own.sentence
 	}
-	return &usageError{sentence: err.Error()}
+	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) && parse.Context != nil {
+		usage.command, _, _ = strings.Cut(parse.Context.Command(), " <")
+	}
+	return usage
 }
 
 // version is what the build recorded of itself.

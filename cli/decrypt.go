@@ -17,7 +17,7 @@ type decryptCmd struct {
 // Validate checks what tags cannot say.
 func (c *decryptCmd) Validate() error {
 	if !c.given() {
-		return badUsage("decrypt needs a key: give --p12, or --cert and --key")
+		return badUsage("a key to open with is missing: give --p12, or --cert and --key")
 	}
 	return c.identityFlags.Validate()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"chancery.example/fault"
 )
@@ -35,7 +36,10 @@ var statusOfKind = map[fault.Kind]int{
 }
 
 // usageError is a command line that cannot be meant; its exit status is 2.
-type usageError struct{ sentence string }
+type usageError struct {
+	sentence string
+	command  string // as far as it was understood
+}
 
 func (e *usageError) Error() string { return e.sentence }
 
@@ -68,7 +72,7 @@ func report(console *Console, err error) int {
 	case errors.As(err, &status):
 		return int(status)
 	case errors.As(err, &usage):
-		console.Warn("%s; see chancery --help", usage.sentence)
+		console.Warn("%s; see %s --help", usage.sentence, strings.TrimSpace("chancery "+usage.command))
 		return StatusUsage
 	case errors.Is(err, context.Canceled):
 		console.Warn("stopped before it was done")

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"chancery.example/cms"
-	"chancery.example/fault"
 	"chancery.example/smime"
 	"golang.org/x/crypto/cryptobyte"
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -138,7 +137,7 @@ func (c *inspectCmd) der(console *Console, data []byte) (*finding, error) {
 	if key := parseKey(data); key != nil {
 		return &finding{Kind: "private key", Facts: []fact{{"key", keyWords(key)}}}, nil
 	}
-	return nil, fault.New(fault.Invalid, "cli.unknown-file", "this is no mail, CMS, certificate, request, CRL, key or PKCS#12 that can be read")
+	return nil, errUnknownFile()
 }
 
 func certificateFinding(cert *x509.Certificate) *finding {

@@ -86,7 +86,7 @@ func (f *identityFlags) loadP12(console *Console) ([]identity, error) {
 	}
 	list, _, err := pkcs12.Decode(data, passphrase, pkcs12.Limits{})
 	if err != nil {
-		return nil, err
+		return nil, sealedFault(err, passphrase, f.P12)
 	}
 	var found []identity
 	for _, one := range list {
@@ -136,7 +136,8 @@ func (f *identityFlags) loadKey(console *Console, path string) (crypto.PrivateKe
 		if err != nil {
 			return nil, err
 		}
-		return pkcs12.DecryptKey(data, passphrase, pkcs12.Limits{})
+		key, err := pkcs12.DecryptKey(data, passphrase, pkcs12.Limits{})
+		return key, sealedFault(err, passphrase, path)
 	}
 	key := parseKey(data)
 	if key == nil {
@@ -185,6 +186,14 @@ func (f *identityFlags) passphrase(console *Console, path string) (string, error
 	typed, err := term.ReadPassword(int(input.Fd()))
 	console.ask("\n")
 	return string(typed), err
+}
+
+// sealedFault tells a passphrase that nobody gave from a wrong one.
+func sealedFault(err error, passphrase, path string) error {
+	if passphrase == "" && fault.CodeOf(err) == "pkcs12.wrong-password" {
+		return fault.Wrap(err, fault.Invalid, "cli.sealed", "%s is sealed with a passphrase; give it with --passphrase-file or in CHANCERY_PASSPHRASE", path)
+	}
+	return err
 }
 
 // isKeyOf reports whether cert certifies the public half of key.

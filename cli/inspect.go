@@ -51,6 +51,9 @@ func (c *inspectCmd) look(console *Console, in io.Reader) (*finding, error) {
 		if err != nil {
 			return nil, err
 		}
+		if part.Bare {
+			return nil, errUnknownFile()
+		}
 		return mailFinding(part), nil
 	}
 	start := make([]byte, 4096)
@@ -83,6 +86,7 @@ func (c *inspectCmd) look(console *Console, in io.Reader) (*finding, error) {
 // pem looks at every block of a PEM file.
 func (c *inspectCmd) pem(console *Console, data []byte) (*finding, error) {
 	all := &finding{Kind: "PEM file"}
+	var failed error
 	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
@@ -90,7 +94,7 @@ func (c *inspectCmd) pem(console *Console, data []byte) (*finding, error) {
 		}
 		found, err := c.der(console, firstElement(block.Bytes))
 		if err != nil {
-			found = &finding{Kind: "unknown"}
+			found, failed = &finding{Kind: "unknown"}, err
 			found.add("damage", fault.Sentence(err))
 		}
 		found.add("label", block.Type)
@@ -100,7 +104,7 @@ func (c *inspectCmd) pem(console *Console, data []byte) (*finding, error) {
 	case 0:
 		return nil, fault.New(fault.Invalid, "cli.pem", "the file begins as PEM, but holds no whole block")
 	case 1:
-		return all.Parts[0], nil
+		return all.Parts[0], failed
 	}
 	return all, nil
 }
@@ -141,4 +145,8 @@ func (c *inspectCmd) p12(console *Console, data []byte) (*finding, error) {
 		found.Parts = append(found.Parts, certificateFinding(cert))
 	}
 	return found, nil
+}
+
+func errUnknownFile() error {
+	return fault.New(fault.Invalid, "cli.unknown-file", "this is no mail, CMS, certificate, request, CRL, key or PKCS#12 that can be read")
 }

@@ -23,7 +23,7 @@ type signCmd struct {
 // Validate checks what tags cannot say.
 func (c *signCmd) Validate() error {
 	if !c.given() {
-		return badUsage("sign needs a key: give --p12, or --cert and --key")
+		return badUsage("a key to sign with is missing: give --p12, or --cert and --key")
 	}
 	return c.identityFlags.Validate()
 }

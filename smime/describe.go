@@ -16,6 +16,8 @@ import (
 type Part struct {
 	// Type is the media type, "" for bare CMS.
 	Type string
+	// Bare is true where there is no header at all: a mail that begins with its text, if it is one.
+	Bare bool
 	// Encoding is the transfer encoding.
 	Encoding string
 	// Name is the file name that the part gives itself.
@@ -71,7 +73,7 @@ func (d *describer) entity(body *bufio.Reader, depth int) (*Part, error) {
 		return nil, err
 	}
 	ct := h.contentType()
-	part := &Part{Type: ct.Type, Encoding: h.encoding(), Name: ct.Params["name"]}
+	part := &Part{Type: ct.Type, Bare: h.bare, Encoding: h.encoding(), Name: ct.Params["name"]}
 	if name := parseMediaType(h.Get("Content-Disposition")).Params["filename"]; name != "" {
 		part.Name = name
 	}
