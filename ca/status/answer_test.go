@@ -256,7 +256,7 @@ func TestARevocationIsAnsweredWithinASecond(t *testing.T) {
 			if err := how(a, l, revocation(serialOf(leaf), CessationOfOperation)); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "revoked", func() bool { return status(leaf).Status == ocsp.Revoked })
+			withinASecond(t, "revoked", func() bool { return status(leaf).Status == ocsp.Revoked })
 			if s := status(leaf); s.Reason != ocsp.CessationOfOperation || time.Since(s.RevokedAt) > 5*time.Second {
 				t.Errorf("%+v", s)
 			}

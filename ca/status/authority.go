@@ -43,9 +43,9 @@ type Options struct {
 	AnswerLife time.Duration
 	// MaxAnswers bounds the answers kept ready in memory: 20,000 of about 1,300 octets.
 	MaxAnswers int
-	// Poll is how often the ledger is asked for revocations of other nodes and processes: 400 ms.
+	// Poll is how often the ledger is asked for revocations of other nodes and processes: 250 ms.
 	Poll time.Duration
-	// Coalesce is how long a list waits for further revocations after one was seen: 200 ms.
+	// Coalesce is how long a list waits for further revocations after one was seen: 150 ms.
 	Coalesce time.Duration
 	Clock    func() time.Time // time.Now
 	Log      *slog.Logger     // slog.Default()
@@ -76,8 +76,9 @@ type issuer struct {
 	work    sync.Mutex // guards what follows; held while a list is read, signed and committed
 	signer  crypto.Signer
 	entries *entries
-	waiting time.Time    // when (by time.Now) the first revocation was seen that no list holds yet; zero when none waits
-	trouble atomic.Value // string: why the list could not be renewed, "" when it could
+	waiting time.Time // when (by time.Now) the first revocation was seen that no list holds yet; zero when none waits
+
+	trouble atomic.Pointer[fault.Error] // why the list could not be renewed, nil when it could
 }
 
 // New makes an Authority and reads nothing yet: Run and CRL do.
@@ -93,7 +94,6 @@ func New(ledger Ledger, o Options, issuers ...Issuer) (*Authority, error) {
 			return nil, fmt.Errorf("status: an issuer needs a certificate and a name of its own, got %q", in.Name)
 		}
 		is := &issuer{name: in.Name, certificate: in.Certificate, certifiesCAs: in.CertifiesCAs, wake: make(chan struct{}, 1), entries: newEntries()}
-		is.trouble.Store("")
 		if err := a.index(is); err != nil {
 			return nil, err
 		}
@@ -124,10 +124,10 @@ func (o Options) withDefaults() Options {
 		o.MaxAnswers = 20_000
 	}
 	if o.Poll == 0 {
-		o.Poll = 400 * time.Millisecond
+		o.Poll = 250 * time.Millisecond
 	}
 	if o.Coalesce == 0 {
-		o.Coalesce = 200 * time.Millisecond
+		o.Coalesce = 150 * time.Millisecond
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

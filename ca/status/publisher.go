@@ -161,14 +161,12 @@ func (a *Authority) publish(ctx context.Context, is *issuer, key crypto.Signer, 
 			return newest, nil
 		}
 		if key == nil {
-			err := a.keyAbsent(is)
-			is.trouble.Store(fault.Sentence(err))
-			return CRL{}, err
+			return CRL{}, is.fail(a.keyAbsent(is))
 		}
 		next, err := a.sign(is, newest, key)
 		if err != nil {
-			is.trouble.Store("The revocation list of " + is.name + " could not be signed. The key store may not answer; it is tried again.")
-			return CRL{}, err
+			return CRL{}, is.fail(fault.Wrap(err, fault.Unavailable, "crl.unsigned",
+				"The revocation list of %s could not be signed. The key store may not answer; it is tried again.", is.name))
 		}
 		err = a.ledger.CommitCRL(ctx, next, audit.New(next.ThisUpdate, audit.Actor{Kind: audit.System}, "crl.publish",
 			"crl/"+is.name+"/"+strconv.FormatInt(next.Number, 10), map[string]string{
@@ -177,8 +175,8 @@ func (a *Authority) publish(ctx context.Context, is *issuer, key crypto.Signer, 
 			continue // another node was quicker: read theirs, and see whether it will do
 		}
 		if err != nil {
-			is.trouble.Store("The revocation list of " + is.name + " could not be stored; it is tried again.")
-			return CRL{}, fmt.Errorf("storing list %d of %s: %w", next.Number, is.name, err)
+			return CRL{}, is.fail(fault.Wrap(err, fault.Unavailable, "crl.unstored",
+				"The revocation list of %s could not be stored; it is tried again.", is.name))
 		}
 		is.serve(next)
 		is.published()
@@ -189,7 +187,14 @@ func (a *Authority) publish(ctx context.Context, is *issuer, key crypto.Signer, 
 
 func (is *issuer) published() {
 	is.waiting = time.Time{}
-	is.trouble.Store("")
+	is.trouble.Store(nil)
+}
+
+// fail remembers for Lists why there is no newer list.
+func (is *issuer) fail(why *fault.Error) error {
+	why = why.With("issuer", is.name)
+	is.trouble.Store(why)
+	return why
 }
 
 // sign makes the list that follows newest.
@@ -216,20 +221,20 @@ func (a *Authority) sign(is *issuer, newest CRL, key crypto.Signer) (CRL, error)
 }
 
 // keyAbsent says what must be done about a list whose key is not at hand.
-func (a *Authority) keyAbsent(is *issuer) error {
+func (a *Authority) keyAbsent(is *issuer) *fault.Error {
 	l := is.list.Load()
 	switch {
 	case l == nil:
-		return fault.New(fault.Unavailable, "crl.no-key",
-			"There is no revocation list of %s yet, and its key is not at hand. Bring the key and publish the first list.", is.name).With("issuer", is.name)
+		return fault.New(fault.Unavailable, "crl.no-list",
+			"There is no revocation list of %s yet, and its key is not at hand. Bring the key and publish the first list.", is.name)
 	case l.Upto < is.entries.upto:
-		return fault.New(fault.Unavailable, "crl.no-key",
-			"A certificate of %s was revoked, and its list does not say so yet: its key is not at hand. Bring the key within 24 hours (SBR 4.9.7) and publish the list.", is.name).With("issuer", is.name)
+		return fault.New(fault.Unavailable, "crl.not-listed",
+			"A certificate of %s was revoked, and its list does not say so yet: its key is not at hand. Bring the key within 24 hours (SBR 4.9.7) and publish the list.", is.name)
 	}
 	day := l.NextUpdate.Format(time.DateOnly)
 	return fault.New(fault.Unavailable, "crl.no-key",
 		"The revocation list of %s holds until %s, and its key is not at hand. Bring the key before that day and publish the next list.", is.name, day).
-		With("issuer", is.name).With("day", day)
+		With("day", day)
 }
 
 // CRL returns the newest list of an issuer; fault.NotFound when there is none yet.
@@ -278,20 +283,29 @@ type ListState struct {
 	Number                 int64 // 0 when there is no list yet
 	ThisUpdate, NextUpdate time.Time
 	Due                    time.Time // when the next one is to be published at the latest; half of its life
-	// Problem is a sentence for the administrator when something must be done, otherwise empty.
+	// Problem is a sentence for the administrator when something must be done, otherwise empty. Code and Args are
+	// for saying it in another language: "crl.no-list", "crl.not-listed", "crl.no-key", "crl.unsigned",
+	// "crl.unstored", "crl.ended".
 	Problem string
+	Code    string
+	Args    map[string]string
 }
 
 // Lists says how the lists of all issuers stand. It does not wait for anything.
 func (a *Authority) Lists() []ListState {
 	var out []ListState
 	for _, is := range a.issuers {
-		st := ListState{Issuer: is.name, Problem: is.trouble.Load().(string)}
+		st := ListState{Issuer: is.name}
+		why := is.trouble.Load()
 		if l := is.list.Load(); l != nil {
 			st.Number, st.ThisUpdate, st.NextUpdate, st.Due = l.Number, l.ThisUpdate, l.NextUpdate, due(*l)
-			if st.Problem == "" && !a.o.Clock().Before(l.NextUpdate) {
-				st.Problem = "The revocation list of " + is.name + " has ended. Readers cannot check its certificates; publish the next list."
+			if !a.o.Clock().Before(l.NextUpdate) {
+				why = fault.New(fault.Unavailable, "crl.ended", "The revocation list of %s has ended, so that readers cannot check its certificates. Publish the next list.", is.name).
+					With("issuer", is.name)
 			}
+		}
+		if why != nil {
+			st.Problem, st.Code, st.Args = why.Say, why.Code, why.Args
 		}
 		out = append(out, st)
 	}

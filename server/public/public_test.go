@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -21,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"chancery.example/ca/issuance"
 	"chancery.example/ca/status"
 	"chancery.example/trust/ocsp"
 )
@@ -205,6 +208,57 @@ func TestWhatCachesAreTold(t *testing.T) {
 	})
 	if !h.seen.has("ocsp 200") || !h.seen.has("crl 304") || !h.seen.has("ca 405") {
 		t.Errorf("observed: %v", h.seen.all)
+	}
+}
+
+// TestAWaveOfRevocationsIsVisibleWithinASecond ends 200 certificates at once, as after the loss of a directory, in a
+// real ledger, and reads list and answers over HTTP.
+func TestAWaveOfRevocationsIsVisibleWithinASecond(t *testing.T) {
+	h := newHouse(t)
+	var serials []issuance.Serial
+	k := h.key(elliptic.P256())
+	for range 200 {
+		c := h.sign("issuing", &x509.Certificate{Subject: pkix.Name{CommonName: "alice@example.com"}, NotAfter: time.Now().AddDate(1, 0, 0)}, h.issuing, k, h.issuer)
+		serials = append(serials, issuance.SerialOf(c.SerialNumber))
+	}
+	path := func(s issuance.Serial) string {
+		return "/ocsp/" + url.QueryEscape(base64.StdEncoding.EncodeToString(ask(t, nil, h.issuing, s.Int())))
+	}
+	for _, s := range serials { // answers are ready, and must not outlive what comes
+		h.get(path(s))
+	}
+	first := h.get(PathCRL("issuing"))
+	var all sync.WaitGroup
+	for _, s := range serials {
+		all.Go(func() {
+			now := time.Now()
+			if err := h.authority.Commit(context.Background(), status.Change{Revocations: []status.Revocation{{Serial: s, Issuer: "issuing", At: now,
+				Reason: status.CessationOfOperation, By: "system", NotAfter: now.AddDate(1, 0, 0)}}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	committed := time.Now()
+	for _, s := range serials {
+		r, err := ocsp.ParseResponse(h.get(path(s)).body)
+		if err != nil || r.Responses[0].Status != ocsp.Revoked {
+			t.Fatalf("%s: %+v %v", s, r, err)
+		}
+	}
+	for {
+		got := h.get(PathCRL("issuing"))
+		list, err := x509.ParseRevocationList(got.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.RevokedCertificateEntries) == len(serials) && got.Header.Get("ETag") != first.Header.Get("ETag") {
+			return
+		}
+		if time.Since(committed) > time.Second {
+			t.Fatalf("after a second the list has %d of %d", len(list.RevokedCertificateEntries), len(serials))
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
