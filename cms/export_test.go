@@ -1,10 +1,14 @@
 package cms
 
-// What tests of forged messages need of the inside.
-var (
-	LooksLikeAttributes = looksLikeAttributes
-	Normalize           = normalize
-)
+import "crypto/rsa"
+
+// Normalize is normalize, for its fuzz target.
+var Normalize = normalize
+
+// UnwrapTransport decrypts a content key by PKCS #1 v1.5.
+func UnwrapTransport(key *rsa.PrivateKey, encrypted []byte, keyBytes int) ([]byte, bool) {
+	return unwrapRSA(key, Algorithm{OID: oidRSA, Parameters: derNull}, encrypted, keyBytes)
+}
 
 // Node is an element that tests can take apart, change and put together in any BER form.
 type Node struct {
