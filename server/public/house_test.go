@@ -29,7 +29,7 @@ import (
 
 // house is a small house with a real ledger, whose public door answers on loopback.
 type house struct {
-	t                *testing.T
+	t                testing.TB
 	dir, url         string
 	store            *store.Store
 	authority        *status.Authority
@@ -39,7 +39,7 @@ type house struct {
 	seen             *observations
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), seen: &observations{}}
 	silent := slog.New(slog.DiscardHandler)
