@@ -84,17 +84,19 @@ type evaluator struct {
 	exhausted                         bool
 	fetched                           map[string]bool
 
-	deadEnd   []*certificate // the longest path that found no issuer
-	deadBad   bool           // there was one by name, but the signature did not hold
-	standings map[[2]*certificate]standing
-	pending   map[*certificate]bool
-	signers   map[signerKey]bool
+	deadEnd     []*certificate // the longest path that found no issuer
+	deadBad     bool           // there was one by name, but the signature did not hold
+	standings   map[[2]*certificate]standing
+	pending     map[*certificate]bool
+	signers     map[signerKey]bool
+	signedLists map[signedKey]bool
+	asks        int
 }
 
 func newEvaluator(ctx context.Context, opts *Options) *evaluator {
 	e := &evaluator{ctx: ctx, opts: opts, comparisons: maxComparisons, crls: slices.Clone(opts.CRLs[:min(len(opts.CRLs), maxLists)]), known: map[string]*certificate{}, bySubj: map[string][]*certificate{},
 		anchors: map[*certificate]bool{}, edges: map[[2]*certificate]signature{}, fetched: map[string]bool{},
-		standings: map[[2]*certificate]standing{}, pending: map[*certificate]bool{}, signers: map[signerKey]bool{}}
+		standings: map[[2]*certificate]standing{}, pending: map[*certificate]bool{}, signers: map[signerKey]bool{}, signedLists: map[signedKey]bool{}}
 	for _, x := range opts.Anchors {
 		e.anchors[e.offer(x)] = true
 	}

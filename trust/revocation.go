@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	maxNested    = 4 // CRL issuers whose own certificates need a CRL of another issuer, and so on
-	maxOCSP      = 3 // responders asked for one certificate
-	maxCRLPoints = 8 // CRLs fetched for one certificate
+	maxAsks      = 4096 // certificates asked about in one evaluation, again and again counted
+	maxNested    = 4    // CRL issuers whose own certificates need a CRL of another issuer, and so on
+	maxOCSP      = 3    // responders asked for one certificate
+	maxCRLPoints = 8    // CRLs fetched for one certificate
 )
 
 // standing is what is known of one certificate.
@@ -93,7 +94,7 @@ func (e *evaluator) standing(c *certificate, chain []*certificate, depth int) st
 	if s, ok := e.standings[key]; ok {
 		return s
 	}
-	if depth > maxNested || e.pending[c] {
+	if e.asks++; depth > maxNested || e.pending[c] || e.asks > maxAsks {
 		return standing{status: StatusUnknown, detail: "the lists at hand depend on each other"}
 	}
 	e.pending[c] = true
@@ -106,7 +107,9 @@ func (e *evaluator) standing(c *certificate, chain []*certificate, depth int) st
 			s = e.askCRLs(c, chain, depth)
 		}
 	}
-	e.standings[key] = s
+	if depth == 0 || s.status != StatusUnknown { // what cannot be told deep down may be told from another side
+		e.standings[key] = s
+	}
 	return s
 }
 
@@ -138,11 +141,11 @@ func (e *evaluator) askCRLs(c *certificate, chain []*certificate, depth int) sta
 				s.detail = "the revocation list at hand is out of date"
 				continue
 			}
-			if !e.trustsList(l, chain, depth) {
+			if !e.trustsList(l, chain, depth, len(p.issuers) > 0) {
 				s.detail = "the revocation list at hand is not signed by somebody who may"
 				continue
 			}
-			entry, listed := e.entry(l, lists, c, chain, depth)
+			entry, listed := e.entry(l, lists, chain, depth, len(p.issuers) > 0)
 			if listed && e.effective(invalidSince(entry), entry.ReasonCode) {
 				return standing{StatusRevoked, entry.RevocationTime, entry.ReasonCode, "crl", ""}
 			}
@@ -166,13 +169,13 @@ func (e *evaluator) askCRLs(c *certificate, chain []*certificate, depth int) sta
 }
 
 // entry looks c up in a complete list, as the newest delta list that belongs to it changes it (RFC 5280 5.2.4).
-func (e *evaluator) entry(base *CRL, lists []*CRL, c *certificate, chain []*certificate, depth int) (x509.RevocationListEntry, bool) {
-	entry, listed := base.find(c)
+func (e *evaluator) entry(base *CRL, lists []*CRL, chain []*certificate, depth int, designated bool) (x509.RevocationListEntry, bool) {
+	entry, listed := base.find(chain[0])
 	for _, l := range lists {
-		if !l.changes(base) || l.list.NextUpdate.IsZero() || l.list.NextUpdate.Before(e.opts.At) || !e.trustsList(l, chain, depth) {
+		if !l.changes(base) || l.list.NextUpdate.IsZero() || l.list.NextUpdate.Before(e.opts.At) || !e.trustsList(l, chain, depth, designated) {
 			continue
 		}
-		if changed, ok := l.find(c); ok {
+		if changed, ok := l.find(chain[0]); ok {
 			entry, listed = changed, true
 		}
 		break
@@ -188,9 +191,15 @@ type signerKey struct {
 	issuer, anchor *certificate
 }
 
+type signedKey struct {
+	list   *CRL
+	signer *certificate
+}
+
 // trustsList checks that a list is signed by the issuer of the certificate in question, or by somebody with the
 // CRL issuer's name whose own path is valid, not revoked, and ends at the same anchor (RFC 5280 6.3.3 f and g).
-func (e *evaluator) trustsList(l *CRL, chain []*certificate, depth int) bool {
+// Nobody vouches for themselves, but for a CRL issuer that its own issuer designated in the distribution point.
+func (e *evaluator) trustsList(l *CRL, chain []*certificate, depth int, designated bool) bool {
 	issuer, anchor := chain[1], chain[len(chain)-1]
 	key := signerKey{l, issuer, anchor}
 	if ok, known := e.signers[key]; known {
@@ -205,9 +214,7 @@ func (e *evaluator) trustsList(l *CRL, chain []*certificate, depth int) bool {
 		if !signer.may(x509.KeyUsageCRLSign) || signer.strength(true) != nil || !e.signed(l, signer) {
 			continue
 		}
-		// The last case is a CRL issuer whose own standing is on its own list, as its issuer ordained by naming it in
-		// the distribution point.
-		if signer == anchor || slices.Contains(chain[1:], signer) || depth > 0 && signer == chain[0] || e.trustsSigner(signer, anchor, depth) {
+		if signer == anchor || slices.Contains(chain[1:], signer) || designated && depth > 0 && signer == chain[0] || e.trustsSigner(signer, anchor, depth) {
 			ok = true
 			break
 		}
@@ -220,11 +227,16 @@ func (e *evaluator) trustsList(l *CRL, chain []*certificate, depth int) bool {
 
 // signed checks the signature of a list under the key of signer.
 func (e *evaluator) signed(l *CRL, signer *certificate) bool {
+	key := signedKey{l, signer}
+	if ok, known := e.signedLists[key]; known {
+		return ok
+	}
 	if e.signatures++; e.signatures > maxSignatures {
 		e.exhausted = true
 		return false
 	}
-	return accepted(l.list.SignatureAlgorithm) && signer.check(l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
+	e.signedLists[key] = accepted(l.list.SignatureAlgorithm) && signer.check(l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
+	return e.signedLists[key]
 }
 
 // trustsSigner validates the path of a CRL issuer that does not stand above the certificate in question.

@@ -337,6 +337,20 @@ func TestRevocationByCRL(t *testing.T) {
 		o.CRLs = []*CRL{crl(t, revoked(now.Add(-2*hour), superseded))}
 		check(t, alice.Cert, o, RevokedCode)
 	})
+	t.Run("a separate key for lists", func(t *testing.T) {
+		signer := issuing.Leaf("", testca.Usage(x509.KeyUsageCRLSign), testca.ExtUsage(), testca.With(func(c *x509.Certificate) { c.Subject = issuing.Cert.Subject }))
+		byIssuing := issuing.CRL(now.Add(-2*hour), testca.Revoked{Leaf: signer, At: now.Add(-2 * hour), Reason: keyCompromise}, testca.Revoked{Leaf: alice, At: now.Add(-2 * hour), Reason: keyCompromise})
+		o := base
+		o.Intermediates = append(certs(signer.Cert), alice.Intermediates()...)
+		bySigner := crl(t, listBy(t, signer.Cert, &testca.CA{Key: signer.Key}))
+
+		o.CRLs = []*CRL{crl(t, rootList), bySigner}
+		check(t, alice.Cert, o, RevocationUnknown) // nobody but itself vouches for the signer
+		o.CRLs = []*CRL{crl(t, rootList), bySigner, crl(t, byIssuing)}
+		check(t, alice.Cert, o, RevokedCode) // a newer list by a revoked signer hides nothing
+		o.CRLs = []*CRL{crl(t, rootList), bySigner, crl(t, issuing.CRL(now.Add(-2*hour)))}
+		check(t, alice.Cert, o)
+	})
 	t.Run("a list that its issuer may not sign", func(t *testing.T) {
 		mute := root.Issuing(testca.Usage(x509.KeyUsageCertSign))
 		bob := mute.Leaf("bob@example.com")
