@@ -122,7 +122,7 @@ func variable(name, value string) (key string, v any, err error) {
 			nearest = s.variable()
 		}
 	}
-	if nearest != "" && name != PassphraseVariable {
+	if nearest != "" {
 		return "", nil, fault.New(fault.Invalid, "config.unknown", "There is no setting for the environment variable %s. Did you mean %s?", name, nearest)
 	}
 	return "", nil, nil
