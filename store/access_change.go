@@ -197,6 +197,13 @@ func (t *tx) putLinks(ctx context.Context, c access.Change) error {
 		}
 	}
 	if b := c.Begun; b != nil {
+		known, err := t.exists(ctx, `SELECT 1 FROM ceremonies WHERE hash = $1`, b.Hash[:])
+		if err != nil {
+			return wrap("store a ceremony", err)
+		}
+		if known {
+			return fault.New(fault.Gone, "ceremony.gone", "This took too long, or was already done. Please begin again.")
+		}
 		r := ceremonyRow{Hash: b.Hash[:], Kind: b.Kind, Account: text(string(b.Account)), Data: b.Data, ExpiresAt: micros(b.ExpiresAt)}
 		if err := t.insert(ctx, &r); err != nil {
 			return wrap("store a ceremony", err)

@@ -357,6 +357,7 @@ func ceremoniesEndOnce(t *testing.T, c Config) {
 		t.Fatal(err)
 	}
 	same(t, "the ceremony", got, begun)
+	wantRefused(t, s.CommitAccess(t.Context(), access.Change{Begun: &begun}), fault.Gone, "ceremony.gone")
 	put(t, s, access.Change{Finished: []access.Hash{begun.Hash}})
 	wantRefused(t, s.CommitAccess(t.Context(), access.Change{Finished: []access.Hash{begun.Hash}}), fault.Gone, "ceremony.gone")
 	_, err = s.Ceremony(t.Context(), begun.Hash)

@@ -70,6 +70,7 @@ type Access struct {
 	now      func() time.Time
 	house    string
 	secure   bool // the portal is reached by https
+	passkeys bool // browsers offer passkeys there
 	sealer   Sealer
 	log      *slog.Logger
 	clients  clients
@@ -77,7 +78,7 @@ type Access struct {
 	lifetime time.Duration
 
 	sessions *scs.SessionManager
-	relying  *webauthn.WebAuthn
+	relying  *webauthn.WebAuthn // nil without passkeys
 	hashing  *hashing
 	failures *failures
 	attempts *Limiter
@@ -97,7 +98,7 @@ func New(c Config) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Access{Rights: rights, ledger: c.Ledger, now: c.Now, house: c.House, secure: origin.Scheme == "https",
+	a := &Access{Rights: rights, ledger: c.Ledger, now: c.Now, house: c.House, secure: origin.Scheme == "https", passkeys: passkeysWork(origin),
 		sealer: c.Sealer, log: c.Log, clients: clients{trusted: c.TrustedProxies}, idle: c.IdleTimeout, lifetime: c.Lifetime,
 		hashing: newHashing(defaultCost), failures: newFailures(), origins: http.NewCrossOriginProtection()}
 	if a.now == nil {
@@ -123,8 +124,10 @@ func New(c Config) (*Access, error) {
 	if err := a.origins.AddTrustedOrigin(origin.Scheme + "://" + origin.Host); err != nil {
 		return nil, badOrigin(c.Origin, err)
 	}
-	if a.relying, err = newRelyingParty(a.house, origin); err != nil {
-		return nil, badOrigin(c.Origin, err)
+	if a.passkeys {
+		if a.relying, err = newRelyingParty(a.house, origin); err != nil {
+			return nil, badOrigin(c.Origin, err)
+		}
 	}
 	return a, nil
 }

@@ -32,7 +32,7 @@ func (a *Access) newCeremony(kind string, id AccountID, life time.Duration, data
 
 // ceremony finds what began under a secret, of this kind and for this account, and reads it into data.
 func (a *Access) ceremony(ctx context.Context, secret, kind string, id AccountID, data any) (Hash, error) {
-	gone := fault.New(fault.Gone, "ceremony.gone", "This took too long, or was already done. Please begin again.")
+	gone := ceremonyGone()
 	h := hashOf("ceremony", secret)
 	c, err := a.ledger.Ceremony(ctx, h)
 	switch {
@@ -48,6 +48,10 @@ func (a *Access) ceremony(ctx context.Context, secret, kind string, id AccountID
 		return h, err
 	}
 	return h, json.Unmarshal(plain, data)
+}
+
+func ceremonyGone() error {
+	return fault.New(fault.Gone, "ceremony.gone", "This took too long, or was already done. Please begin again.")
 }
 
 func ceremonyContext(kind string, id AccountID) []byte {

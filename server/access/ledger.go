@@ -137,7 +137,7 @@ type Change struct {
 	Session *Session
 	Ended   []string
 	EndedOf AccountID
-	// Begun is a new ceremony, Finished are those that this step uses up; fault.Gone when one is not there any more.
+	// Begun is a new ceremony (or the mark of a spent one); fault.Gone when its hash is there already. Finished are those that this step uses up; fault.Gone when one is not there any more.
 	Begun    *Ceremony
 	Finished []Hash
 	// First refuses with fault.Conflict when an active administrator exists before this change.

@@ -1,9 +1,14 @@
 package access
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"net/netip"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -40,6 +45,28 @@ func newRelyingParty(house string, origin *url.URL) (*webauthn.WebAuthn, error) 
 	})
 }
 
+// passkeysWork reports whether browsers offer passkeys at an origin: over https or on localhost, and under a name
+// (WebAuthn 5.1.3: the relying party's ID is a domain, not an address).
+func passkeysWork(origin *url.URL) bool {
+	host := origin.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	return origin.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// Passkeys reports whether browsers offer passkeys at the portal's address, so that pages need not show what cannot
+// work.
+func (a *Access) Passkeys() bool { return a.passkeys }
+
+func (a *Access) needPasskeys() error {
+	if a.passkeys {
+		return nil
+	}
+	return fault.New(fault.Refused, "passkey.origin",
+		"Browsers offer passkeys only to a portal with a name and TLS, or on http://localhost. Use a password with an authenticator app.")
+}
+
 // holder is an account as WebAuthn sees it. Its user handle is the account's ID, which is random and says nothing.
 type holder struct {
 	acc  Account
@@ -73,6 +100,9 @@ func passkeyID(raw []byte) string { return idFrom("crd_", "passkey", raw) }
 
 // beginRegistration asks a browser for a new passkey of an account.
 func (a *Access) beginRegistration(ctx context.Context, acc Account, stored []Credential) (Ceremonial, error) {
+	if err := a.needPasskeys(); err != nil {
+		return Ceremonial{}, err
+	}
 	h, err := holderOf(acc, stored)
 	if err != nil {
 		return Ceremonial{}, err
@@ -88,28 +118,23 @@ func (a *Access) beginRegistration(ctx context.Context, acc Account, stored []Cr
 	if err != nil {
 		return Ceremonial{}, fault.Wrap(err, fault.Internal, "passkey.begin", "The passkey dialogue could not be begun.")
 	}
-	return a.beginCeremony(ctx, ceremonyRegistration, acc.ID, creation, session)
-}
-
-// beginCeremony stores the house's half of a dialogue and returns the browser's.
-func (a *Access) beginCeremony(ctx context.Context, kind string, id AccountID, options any, session *webauthn.SessionData) (Ceremonial, error) {
-	c, secret, err := a.newCeremony(kind, id, passkeyLife, session)
+	c, secret, err := a.newCeremony(ceremonyRegistration, acc.ID, passkeyLife, session)
 	if err != nil {
 		return Ceremonial{}, err
 	}
-	raw, err := json.Marshal(options)
+	raw, err := json.Marshal(creation)
 	if err != nil {
 		return Ceremonial{}, err
 	}
-	if err := a.ledger.CommitAccess(ctx, Change{Begun: &c}); err != nil {
-		return Ceremonial{}, err
-	}
-	return Ceremonial{Options: raw, Ceremony: secret}, nil
+	return Ceremonial{Options: raw, Ceremony: secret}, a.ledger.CommitAccess(ctx, Change{Begun: &c})
 }
 
 // finishRegistration checks what a browser made and returns its credential, not yet stored, and the ceremony that it
 // uses up.
 func (a *Access) finishRegistration(ctx context.Context, acc Account, ceremony, name string, answer []byte) (Credential, Hash, error) {
+	if err := a.needPasskeys(); err != nil {
+		return Credential{}, Hash{}, err
+	}
 	var session webauthn.SessionData
 	used, err := a.ceremony(ctx, ceremony, ceremonyRegistration, acc.ID, &session)
 	if err != nil {
@@ -144,8 +169,18 @@ func badPasskey(cause error) error {
 		"The passkey that your browser made cannot be used here. It must ask for a PIN, a fingerprint or a face. Please try again or take another one.")
 }
 
+// login is the house's half of a sign-in with a passkey. It travels, sealed, through the browser: whoever only asks to
+// sign in makes the house write nothing.
+type login struct {
+	Session webauthn.SessionData `json:"session"`
+	Expires time.Time            `json:"expires"`
+}
+
 // BeginPasskeyLogin asks a browser to sign in with any passkey that it has for the house.
 func (a *Access) BeginPasskeyLogin(ctx context.Context) (Ceremonial, error) {
+	if err := a.needPasskeys(); err != nil {
+		return Ceremonial{}, err
+	}
 	if err := a.attempts.Take(DoorSignIn, From(ctx).Client.Key()); err != nil {
 		return Ceremonial{}, err
 	}
@@ -153,33 +188,73 @@ func (a *Access) BeginPasskeyLogin(ctx context.Context) (Ceremonial, error) {
 	if err != nil {
 		return Ceremonial{}, fault.Wrap(err, fault.Internal, "passkey.begin", "The passkey dialogue could not be begun.")
 	}
-	return a.beginCeremony(ctx, ceremonyLogin, "", assertion, session)
+	plain, err := json.Marshal(login{Session: *session, Expires: a.now().Add(passkeyLife)})
+	if err != nil {
+		return Ceremonial{}, err
+	}
+	sealed, err := a.sealer.Seal(plain, ceremonyContext(ceremonyLogin, ""))
+	if err != nil {
+		return Ceremonial{}, err
+	}
+	raw, err := json.Marshal(assertion)
+	return Ceremonial{Options: raw, Ceremony: base64.RawURLEncoding.EncodeToString(sealed)}, err
+}
+
+// begun opens what BeginPasskeyLogin sealed, and returns the mark that it is spent, for the ledger.
+func (a *Access) begun(ctx context.Context, ceremony string) (l login, spent Ceremony, err error) {
+	gone := ceremonyGone()
+	if len(ceremony) > maxPasskeyAnswer {
+		return l, spent, gone
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(ceremony)
+	if err != nil {
+		return l, spent, gone
+	}
+	plain, err := a.sealer.Open(sealed, ceremonyContext(ceremonyLogin, ""))
+	if err != nil {
+		return l, spent, gone
+	}
+	if err := json.Unmarshal(plain, &l); err != nil {
+		return l, spent, err
+	}
+	if !a.now().Before(l.Expires) {
+		return l, spent, gone
+	}
+	spent = Ceremony{Hash: hashOf("spent", ceremony), Kind: ceremonyLogin, ExpiresAt: l.Expires}
+	if _, err := a.ledger.Ceremony(ctx, spent.Hash); !fault.Is(err, fault.NotFound) {
+		return l, spent, cmp.Or(err, gone)
+	}
+	return l, spent, nil
 }
 
 // FinishPasskeyLogin signs in with what the browser answered, as JSON. Like SignIn it must be called under Authenticate.
 // Whatever is wrong, the answer is fault.Anonymous with the code "sign-in.passkey".
 func (a *Access) FinishPasskeyLogin(ctx context.Context, ceremony string, answer []byte) (Principal, error) {
+	if err := a.needPasskeys(); err != nil {
+		return Principal{}, err
+	}
 	from := From(ctx).Client
 	if err := a.attempts.Take(DoorSignIn, from.Key()); err != nil {
 		return Principal{}, err
 	}
-	var session webauthn.SessionData
-	used, err := a.ceremony(ctx, ceremony, ceremonyLogin, "", &session)
+	l, spent, err := a.begun(ctx, ceremony)
 	if err != nil {
 		return Principal{}, err
 	}
-	acc, key, cause, err := a.checkAssertion(ctx, session, answer)
+	acc, key, cause, err := a.checkAssertion(ctx, l.Session, answer)
 	if err != nil {
 		return Principal{}, err
 	}
-	c := Change{Finished: []Hash{used}}
 	if cause != nil {
-		return Principal{}, a.refusePasskey(ctx, acc, c, cause, from)
+		return Principal{}, a.refusePasskey(ctx, acc, cause, from)
 	}
 	key.LastUsedAt = a.now()
-	c.Credentials = []Credential{key}
-	c.Audit = a.settled(func(k failureKey, _ *failureRun) bool { return k.subject == acc.Subject() })
-	return a.begin(ctx, acc, "passkey", c)
+	who, err := a.begin(ctx, acc, "passkey", Change{Begun: &spent, Credentials: []Credential{key},
+		Audit: a.settled(func(k failureKey, _ *failureRun) bool { return k.subject == acc.Subject() })})
+	if fault.Is(err, fault.Conflict) { // the same answer came twice at once
+		return Principal{}, ceremonyGone()
+	}
+	return who, err
 }
 
 // checkAssertion finds whose passkey answered, and checks it. cause says why it does not hold; err is our own failure.
@@ -230,19 +305,13 @@ func (a *Access) checkAssertion(ctx context.Context, session webauthn.SessionDat
 	return acc, key, nil, err
 }
 
-// refusePasskey uses the ceremony up and records the failure.
-func (a *Access) refusePasskey(ctx context.Context, acc Account, c Change, cause error, from Client) error {
-	subject, reason := acc.Subject(), "passkey"
-	if acc.ID == "" {
-		subject = unknownSubject
-	}
+// refusePasskey records the failure.
+func (a *Access) refusePasskey(ctx context.Context, acc Account, cause error, from Client) error {
+	reason := "passkey"
 	if fault.CodeOf(cause) == "passkey.cloned" {
 		reason = "copied passkey"
 	}
-	if err := a.ledger.CommitAccess(ctx, c); err != nil && !fault.Is(err, fault.Gone) {
-		return err
-	}
-	if err := a.failed(ctx, subject, reason, from); err != nil {
+	if err := a.failed(ctx, subjectOf(acc), reason, from); err != nil {
 		return err
 	}
 	return fault.Wrap(cause, fault.Anonymous, "sign-in.passkey",

@@ -47,11 +47,7 @@ func (a *Access) SignIn(ctx context.Context, email, password, code string) (Prin
 		}
 		reason = "used code"
 	}
-	subject := acc.Subject()
-	if acc.ID == "" {
-		subject = unknownSubject
-	}
-	if err := a.failed(ctx, subject, reason, from); err != nil {
+	if err := a.failed(ctx, subjectOf(acc), reason, from); err != nil {
 		return Principal{}, err
 	}
 	return Principal{}, fault.New(fault.Anonymous, "sign-in.wrong",
@@ -70,17 +66,26 @@ func (a *Access) knock(ctx context.Context, email string, from Client) (address 
 	if err := a.attempts.Take(DoorSignIn, from.Key()); err != nil {
 		return address, Account{}, err
 	}
-	if err := a.attempts.Take(DoorAccount, address); err != nil {
-		return address, Account{}, err
+	tooOften := a.attempts.Take(DoorAccount, address)
+	if parseErr == nil {
+		if acc, err = a.ledger.AccountByEmail(ctx, canonical); err != nil && !fault.Is(err, fault.NotFound) {
+			return address, Account{}, err
+		}
 	}
-	if parseErr != nil {
-		return address, Account{}, nil
+	if tooOften != nil {
+		if err := a.failed(ctx, subjectOf(acc), "too often", from); err != nil {
+			return address, Account{}, err
+		}
 	}
-	acc, err = a.ledger.AccountByEmail(ctx, canonical)
-	if fault.Is(err, fault.NotFound) {
-		err = nil
+	return address, acc, tooOften
+}
+
+// subjectOf is the subject of a failed sign-in.
+func subjectOf(acc Account) string {
+	if acc.ID == "" {
+		return unknownSubject
 	}
-	return address, acc, err
+	return acc.Subject()
 }
 
 // prove checks password and code against an account's credentials. It returns the change that uses them up, or the

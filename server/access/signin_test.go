@@ -151,6 +151,10 @@ func TestGuessersAreSlowedDown(t *testing.T) {
 			}
 			err := guess(h.browser(), strings.ToUpper(email))
 			h.refused(err, fault.Limited, "limit.account")
+			entries := h.entries("session.refuse")
+			if last := entries[len(entries)-1]; last.Detail["reason"] != "too often" {
+				t.Errorf("the audit log tells last of %v", last.Detail)
+			}
 			if n := access.RetryAfter(err); n < 1 || n > 30 {
 				t.Errorf("Retry-After is %d, want at most 30 seconds", n)
 			}
