@@ -57,13 +57,13 @@ type scope struct {
 	indirect                        bool
 }
 
-// ParseCRL reads a CRL in DER (RFC 5280 5). A refusal is a fault.Invalid ("trust.crl-malformed") or fault.TooLarge.
+// ParseCRL reads a CRL in DER (RFC 5280 5), of version 1 or 2. A refusal is a fault.Invalid ("trust.crl-malformed") or fault.TooLarge.
 // Critical extensions that we do not know are no refusal: such a list can still tell a revocation.
 func ParseCRL(der []byte) (*CRL, error) {
 	if len(der) > MaxCRL {
 		return nil, fault.New(fault.TooLarge, "trust.crl-too-large", "A revocation list may have %d MB at most.", MaxCRL>>20)
 	}
-	list, err := x509.ParseRevocationList(der)
+	list, err := parseList(der)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "trust.crl-malformed", "This is not a certificate revocation list that can be read.")
 	}
