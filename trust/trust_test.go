@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/asn1"
-	"errors"
 	"math/big"
 	"net"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"chancery.example/testca"
-	"chancery.example/trust/ocsp"
 )
 
 var (
@@ -363,91 +361,6 @@ func TestRevocationByCRL(t *testing.T) {
 	})
 }
 
-// web is a Fetcher that has what it is given, and remembers what was asked.
-type web struct {
-	bodies map[string][]byte
-	post   func(url string, body []byte) ([]byte, error)
-	asked  []string
-}
-
-func (w *web) Get(_ context.Context, url string) ([]byte, error) {
-	w.asked = append(w.asked, url)
-	if b := w.bodies[url]; b != nil {
-		return b, nil
-	}
-	return nil, errors.New("not there")
-}
-
-func (w *web) Post(_ context.Context, url, contentType string, body []byte) ([]byte, error) {
-	w.asked = append(w.asked, url)
-	if w.post == nil || contentType != "application/ocsp-request" {
-		return nil, errors.New("not there")
-	}
-	return w.post(url, body)
-}
-
-func TestFetching(t *testing.T) {
-	root := testca.New(t).Root()
-	issuing := root.Issuing(testca.With(func(c *x509.Certificate) { c.CRLDistributionPoints = []string{"http://pki.example.com/root.crl"} }))
-	alice := issuing.Leaf("alice@example.com", testca.With(func(c *x509.Certificate) {
-		c.CRLDistributionPoints = []string{"ldap://pki.example.com/", "http://pki.example.com/issuing.crl"}
-		c.OCSPServer = []string{"http://pki.example.com/ocsp"}
-		c.IssuingCertificateURL = []string{"http://pki.example.com/issuing.crt"}
-	}))
-	o := Options{Anchors: certs(root.Cert), Revocation: Hard}
-	answer := func(status ocsp.Status, next time.Duration) func(string, []byte) ([]byte, error) {
-		return func(_ string, body []byte) ([]byte, error) {
-			q, err := ocsp.ParseRequest(body)
-			if err != nil {
-				return nil, err
-			}
-			r := ocsp.Responder{Issuer: issuing.Cert, Certificate: issuing.Cert, Signer: issuing.Key}
-			return r.Respond(now, q.Nonce, ocsp.SingleResponse{ID: q.IDs[0], Status: status, RevokedAt: now.Add(-hour), Reason: ocsp.Superseded,
-				ThisUpdate: now.Add(-2 * hour), NextUpdate: now.Add(next)})
-		}
-	}
-	bodies := func() map[string][]byte {
-		return map[string][]byte{"http://pki.example.com/issuing.crt": issuing.Cert.Raw, "http://pki.example.com/root.crl": root.CRL(now),
-			"http://pki.example.com/issuing.crl": issuing.CRL(now)}
-	}
-	for _, c := range []struct {
-		name   string
-		web    *web
-		codes  []Code
-		source string
-	}{
-		{"issuer and lists are fetched", &web{bodies: bodies()}, nil, "crl"},
-		{"a good OCSP answer", &web{bodies: bodies(), post: answer(ocsp.Good, hour)}, nil, "ocsp"},
-		{"a revoking OCSP answer", &web{bodies: bodies(), post: answer(ocsp.Revoked, hour)}, []Code{RevokedCode}, "ocsp"},
-		{"an OCSP answer that does not know, and a list that does", &web{bodies: bodies(), post: answer(ocsp.Unknown, hour)}, nil, "crl"},
-		{"an OCSP answer of yesterday, and a list", &web{bodies: bodies(), post: answer(ocsp.Good, -hour)}, nil, "crl"},
-		{"nothing is there", &web{}, []Code{UnknownIssuer}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := o
-			o.Fetcher = c.web
-			r := check(t, alice.Cert, o, c.codes...)
-			if r.Revocation.Source != c.source {
-				t.Errorf("the source is %q, want %q", r.Revocation.Source, c.source)
-			}
-			seen := map[string]bool{}
-			for _, url := range c.web.asked {
-				if seen[url] || !strings.HasPrefix(url, "http://") {
-					t.Errorf("%s was asked again, or should not be: %v", url, c.web.asked)
-				}
-				seen[url] = true
-			}
-		})
-	}
-	t.Run("nothing is fetched when revocation is off and the path is at hand", func(t *testing.T) {
-		w := &web{bodies: bodies()}
-		check(t, alice.Cert, Options{Anchors: certs(root.Cert), Intermediates: alice.Intermediates(), Fetcher: w})
-		if len(w.asked) != 0 {
-			t.Errorf("%v was asked", w.asked)
-		}
-	})
-}
-
 func TestALabyrinthHasAnEnd(t *testing.T) {
 	// Ten names, each certified by each other: a naive search walks through ten factorial ways.
 	const n = 10
@@ -482,45 +395,4 @@ func listBy(t *testing.T, signer *x509.Certificate, ca *testca.CA) []byte {
 		t.Fatal(err)
 	}
 	return der
-}
-
-func FuzzParseCRL(f *testing.F) {
-	root := testca.New(f).Root()
-	leaf := root.Leaf("alice@example.com")
-	f.Add(root.CRL(now))
-	f.Add(root.CRL(now, testca.Revoked{Leaf: leaf, At: now, Reason: 1}))
-	f.Fuzz(func(t *testing.T, der []byte) {
-		l, err := ParseCRL(der)
-		if err != nil {
-			return
-		}
-		Evaluate(context.Background(), leaf.Cert, Options{Anchors: certs(root.Cert), At: now, Revocation: Hard, CRLs: []*CRL{l}})
-	})
-}
-
-// FuzzEvaluate feeds a stranger's certificate, as end certificate and as issuer, with its signature taken for good
-// nowhere.
-func FuzzEvaluate(f *testing.F) {
-	root := testca.New(f).Root()
-	issuing := root.Issuing()
-	leaf := issuing.Leaf("alice@example.com")
-	f.Add(leaf.Cert.Raw)
-	f.Add(issuing.Cert.Raw)
-	f.Fuzz(func(t *testing.T, der []byte) {
-		cert, err := ParseCertificate(der)
-		if err != nil {
-			return
-		}
-		o := Options{Anchors: certs(root.Cert), Intermediates: certs(issuing.Cert, cert), At: now, Revocation: Soft}
-		if r := Evaluate(context.Background(), cert, o); r.Trusted && string(cert.RawTBSCertificate) != string(leaf.Cert.RawTBSCertificate) && string(cert.RawTBSCertificate) != string(issuing.Cert.RawTBSCertificate) {
-			t.Fatalf("a stranger is trusted: %x", der)
-		}
-		Evaluate(context.Background(), leaf.Cert, o)
-		o.Anchors = certs(cert)
-		if r := Evaluate(context.Background(), cert, o); len(r.Chain) == 0 {
-			t.Fatal("no chain")
-		}
-		c := read(cert)
-		validate([]*certificate{c, c, c}, &o, new(int))
-	})
 }
