@@ -1,4 +1,5 @@
-// Command chancery is the whole house in one binary; see the cli package for what can be typed.
+// Command chancery is the whole house in one binary. This package answers: what starts the program? What can be typed
+// is in the cli package.
 package main
 
 import (

@@ -117,7 +117,9 @@ func readCRLs(paths []string) ([]*trust.CRL, error) {
 // isDER tells DER from text: everything that we read is a SEQUENCE, whose length takes several octets or is short.
 func isDER(data []byte) bool { return len(data) > 1 && data[0] == 0x30 && !isPEM(data) }
 
-func isPEM(data []byte) bool { return bytes.Contains(data[:min(len(data), 64<<10)], []byte("-----BEGIN ")) }
+func isPEM(data []byte) bool {
+	return bytes.Contains(data[:min(len(data), 64<<10)], []byte("-----BEGIN "))
+}
 
 // blocks are the contents of the PEM blocks of these types, or the DER that the data is.
 func blocks(data []byte, types ...string) [][]byte {

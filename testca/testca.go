@@ -1,4 +1,4 @@
-// Package testca answers: which certificates does this test need?
+// Package testca answers: which hierarchy does this test need?
 //
 // Any hierarchy is one expression:
 //
