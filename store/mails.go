@@ -92,6 +92,12 @@ func (s *Store) Mails(ctx context.Context, f notify.Filter) ([]notify.Mail, erro
 	if f.Order != "" {
 		q.Where("order_id = ?", text(f.Order)).Where("order_id <> ''")
 	}
+	if f.Serial != "" {
+		q.Where("serial = ?", text(f.Serial)).Where("serial <> ''")
+	}
+	if f.Kind != "" {
+		q.Where("kind = ?", text(string(f.Kind)))
+	}
 	if f.State != "" {
 		q.Where("state = ?", text(string(f.State)))
 	}

@@ -46,22 +46,28 @@ func serialOf(o order.Order) issuance.Serial { return issuance.Serial(o.Serial) 
 // certificate with its chain as PEM; without, a key is born here and the parcel is a PKCS#12. Two commits stand around
 // the signature: the intent before it, the certificate after it.
 func (c *Conductor) PickUp(ctx context.Context, secret order.Secret, ch Choice) (delivery.Parcel, error) {
-	now := c.now()
-	_, o, err := c.follow(ctx, order.ToPickup, secret, now)
-	if err != nil {
-		return delivery.Parcel{}, err
-	}
-	if o.StateAt(now) == order.Issued && !ch.Again {
-		return delivery.Parcel{}, fault.New(fault.Conflict, "pickup.again",
-			"The certificate has already been made. If the download was interrupted, pick it up again: a new key is made and the first certificate is revoked.")
-	}
-	if err := o.Within(now, order.Approved, order.Issued); err != nil {
-		return delivery.Parcel{}, err
-	}
-	if len(ch.Request) > 0 {
-		return c.pickUpRequest(ctx, o, ch)
-	}
-	return c.pickUpBorn(ctx, o, ch)
+	var parcel delivery.Parcel
+	err := c.retry(ctx, func() error { // a mail about the order may leave at the same moment
+		now := c.now()
+		_, o, err := c.follow(ctx, order.ToPickup, secret, now)
+		if err != nil {
+			return err
+		}
+		if o.StateAt(now) == order.Issued && !ch.Again {
+			return fault.New(fault.Conflict, "pickup.again",
+				"The certificate has already been made. If the download was interrupted, pick it up again: a new key is made and the first certificate is revoked.")
+		}
+		if err := o.Within(now, order.Approved, order.Issued); err != nil {
+			return err
+		}
+		if len(ch.Request) > 0 {
+			parcel, err = c.pickUpRequest(ctx, o, ch)
+		} else {
+			parcel, err = c.pickUpBorn(ctx, o, ch)
+		}
+		return err
+	})
+	return parcel, err
 }
 
 func (c *Conductor) pickUpRequest(ctx context.Context, o order.Order, ch Choice) (delivery.Parcel, error) {

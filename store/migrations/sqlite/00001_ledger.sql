@@ -144,6 +144,7 @@ CREATE TABLE mails (
 );
 CREATE INDEX mails_state ON mails (state, n);
 CREATE INDEX mails_order ON mails (order_id, n) WHERE order_id <> '';
+CREATE INDEX mails_serial ON mails (serial, n) WHERE serial <> '';
 
 -- +goose Down
 DROP TABLE mails;
