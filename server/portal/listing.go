@@ -124,3 +124,6 @@ func exporting(r *http.Request) bool {
 	f := r.URL.Query().Get("format")
 	return f == "csv" || f == "json"
 }
+
+// List is the listing itself, for the templates that all tables share.
+func (l listing) List() listing { return l }

@@ -79,7 +79,7 @@ func (p *Portal) notices(r *http.Request, lang string, c lifecycle.Census) []not
 	}
 	for _, l := range p.Authority.Lists() {
 		if l.Problem != "" {
-			bad = append(bad, notice{Bad: true, Say: w.html("notice.list", "Issuer", l.Issuer, "Problem", l.Problem), Link: "/admin/ca", Go: w.html("notice.list.go")})
+			bad = append(bad, notice{Bad: true, Say: w.html("notice.list", "Issuer", l.Issuer, "Problem", w.problem(l)), Link: "/admin/ca", Go: w.html("notice.list.go")})
 		}
 	}
 	bad = append(bad, p.ending(w)...)
@@ -114,7 +114,7 @@ type authority struct {
 	Name, Subject, Algorithm string
 	Serial, SHA256           string
 	NotBefore, NotAfter      time.Time
-	Root                     bool
+	Root, KeyHere            bool
 	Certificate, List        string // where they are fetched
 	State                    status.ListState
 	Responder                *issuance.Certificate
@@ -131,7 +131,7 @@ func (p *Portal) house() []authority {
 	for _, i := range p.Authority.Issuers() {
 		c := i.Certificate
 		a := authority{Name: i.Name, Subject: c.Subject.String(), Algorithm: algorithmOf(c), Serial: string(issuance.SerialOf(c.SerialNumber)), SHA256: fingerprint(c.Raw),
-			NotBefore: c.NotBefore, NotAfter: c.NotAfter, Root: string(c.RawSubject) == string(c.RawIssuer),
+			NotBefore: c.NotBefore, NotAfter: c.NotAfter, Root: string(c.RawSubject) == string(c.RawIssuer), KeyHere: i.CRLSigner != nil,
 			Certificate: public + "/ca/" + i.Name + ".crt", List: public + "/crl/" + i.Name + ".crl", State: states[i.Name]}
 		if a.Root {
 			roots = append(roots, a)

@@ -1,11 +1,14 @@
 package portal
 
 import (
+	"fmt"
 	"html/template"
 	"slices"
 	"strings"
 
 	"chancery.example/audit"
+	"chancery.example/ca/status"
+	"chancery.example/fault"
 	"chancery.example/ra/order"
 )
 
@@ -36,13 +39,25 @@ func (w words) told(e audit.Entry) template.HTML {
 
 // actor says who did something.
 func (w words) actor(a audit.Actor) template.HTML {
-	switch {
-	case a.Kind == audit.Applicant && a.ID != "":
+	if a.Kind == audit.Applicant && a.ID != "" {
 		return w.html("actor.link")
-	case a.Kind == audit.Person || a.Kind == audit.Program:
-		return w.html("actor." + string(a.Kind))
 	}
-	return w.html("actor." + string(a.Kind))
+	return w.named("actor", a.Kind)
+}
+
+// named says a value that other parts of the house define by its name in the catalogue. One that is newer than the
+// catalogue is shown as it is.
+func (w words) named(group string, value any) template.HTML {
+	id := group + "." + fmt.Sprint(value)
+	if !w.has(id) {
+		return code(value)
+	}
+	return w.html(id)
+}
+
+// problem says what is wrong with a revocation list.
+func (w words) problem(l status.ListState) string {
+	return w.fault(&fault.Error{Code: l.Code, Say: l.Problem, Args: l.Args})
 }
 
 // subjectLink is where the thing that an entry is about is to be seen; empty where there is no page.
