@@ -75,12 +75,28 @@ func Decrypt(r io.Reader, keys []DecryptionKey, l Limits) (*Opened, error) {
 
 // Decrypt continues as EnvelopedData or AuthEnvelopedData; see the function Decrypt.
 func (r *Reader) Decrypt(keys []DecryptionKey) (*Opened, error) {
+	return r.DecryptWith(func(info RecipientInfo) (fits []DecryptionKey) {
+		for _, k := range keys {
+			if info.Matches(k.Certificate) {
+				fits = append(fits, k)
+			}
+		}
+		return fits
+	})
+}
+
+// DecryptWith is Decrypt for a house with more keys than it wants to hold at once: find is called for each recipient in the
+// order of the message, and returns the keys that the recipient may be named by, none for strangers.
+func (r *Reader) DecryptWith(find func(RecipientInfo) []DecryptionKey) (*Opened, error) {
 	// Step 1: the recipients, of which those are kept that a key may open.
 	var matches []match
 	var recipients []RecipientInfo
 	e, err := r.readEnvelope(func(t target) {
 		recipients = append(recipients, t.RecipientInfo)
-		for _, k := range keys {
+		if len(matches) == r.limits.Attempts {
+			return
+		}
+		for _, k := range find(t.RecipientInfo) {
 			if len(matches) < r.limits.Attempts && t.Matches(k.Certificate) {
 				matches = append(matches, match{t, k})
 			}

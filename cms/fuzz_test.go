@@ -18,10 +18,10 @@ import (
 // fixed returns the identity that the committed seeds are made for: its key is no secret.
 func fixed(t testing.TB) *identity {
 	t.Helper()
-	curve := elliptic.P256()
-	key := &ecdsa.PrivateKey{D: big.NewInt(20261122)}
-	key.Curve = curve
-	key.X, key.Y = curve.ScalarBaseMult(key.D.Bytes())
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), big.NewInt(20261122).FillBytes(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "fixed"}, SubjectKeyId: []byte("fixed"),
 		NotBefore: time.Unix(1_700_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

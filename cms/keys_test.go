@@ -64,6 +64,29 @@ func TestKeysMayLiveElsewhere(t *testing.T) {
 	}
 }
 
+func TestKeysAreLookedUpByRecipient(t *testing.T) {
+	a, b := someone(t, "rsa"), someone(t, "p256")
+	message := encrypted(t, text(50), cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: a.cert}, {Certificate: b.cert}}})
+	r, err := cms.NewReader(bytes.NewReader(message), cms.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	o, err := r.DecryptWith(func(info cms.RecipientInfo) []cms.DecryptionKey {
+		asked++
+		if info.Recipient.Serial.Cmp(b.cert.SerialNumber) == 0 {
+			return []cms.DecryptionKey{b.decryptionKey()}
+		}
+		return nil
+	})
+	if err != nil || asked != 2 {
+		t.Fatalf("asked %d times, %v", asked, err)
+	}
+	if got, err := io.ReadAll(o.Plaintext); err != nil || !bytes.Equal(got, text(50)) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestCertificatesForPSSOnly: crypto/x509 leaves keys of the type id-RSASSA-PSS alone, and such a key must not be used otherwise.
 func TestCertificatesForPSSOnly(t *testing.T) {
 	dir := t.TempDir()

@@ -165,15 +165,15 @@ func (w *signWriter) head(tail, content int64) (head []byte, layers int) {
 	encap := int64(len(contentOID)) + explicit
 	signedData := int64(len(version)+len(digests)) + headerAndBody(tagSequence, encap) + tail
 	info := headerAndBody(tagSequence, signedData)
-	close := func(p []byte, t tag, length int64) []byte {
+	wrap := func(p []byte, t tag, length int64) []byte {
 		return appendHeader(p, header{tag: t, constructed: true, length: length})
 	}
 	oid := derOID(TypeSignedData)
-	head = append(close(nil, tagSequence, int64(len(oid))+headerAndBody(context(0), info)), oid...)
-	head = close(close(head, context(0), info), tagSequence, signedData)
+	head = append(wrap(nil, tagSequence, int64(len(oid))+headerAndBody(context(0), info)), oid...)
+	head = wrap(wrap(head, context(0), info), tagSequence, signedData)
 	head = append(append(head, version...), digests...)
-	head = append(close(head, tagSequence, encap), contentOID...)
-	return close(head, context(0), content), 0
+	head = append(wrap(head, tagSequence, encap), contentOID...)
+	return wrap(head, context(0), content), 0
 }
 
 // Close implements io.Closer: it signs.

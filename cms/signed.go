@@ -15,7 +15,7 @@ type Reader struct {
 }
 
 // NewReader reads the beginning of a message and finds out its type. The stream is bare BER; see [PEMReader] for PEM.
-// What follows the message in the stream is not read.
+// What follows the message in the stream is ignored, though some of it may have been read.
 func NewReader(r io.Reader, l Limits) (*Reader, error) {
 	l = l.withDefaults()
 	out := &Reader{b: newBER(r, l.Depth), limits: l}
