@@ -82,6 +82,7 @@ type Access struct {
 	hashing  *hashing
 	failures *failures
 	attempts *Limiter
+	recents  recents
 	origins  *http.CrossOriginProtection
 }
 

@@ -91,7 +91,7 @@ func (a *Access) Invite(ctx context.Context, i Invitee) (Account, Secret, error)
 		return Account{}, "", err
 	}
 	invitation, secret := a.newInvitation(acc.ID)
-	err = a.ledger.CommitAccess(ctx, Change{Accounts: []Account{acc}, Invite: &invitation, Audit: []audit.Entry{
+	err = a.commit(ctx, Change{Accounts: []Account{acc}, Invite: &invitation, Audit: []audit.Entry{
 		a.entry(who, "account.invite", acc.Subject(), map[string]string{"email": acc.Email, "roles": acc.Roles.String()})}})
 	if err != nil {
 		return Account{}, "", err
@@ -115,7 +115,7 @@ func (a *Access) InviteAgain(ctx context.Context, id AccountID) (Secret, error) 
 		return "", fault.New(fault.Conflict, "account.disabled", "This account is disabled. Enable it first.")
 	}
 	invitation, secret := a.newInvitation(id)
-	err = a.ledger.CommitAccess(ctx, Change{Invite: &invitation, Audit: []audit.Entry{
+	err = a.commit(ctx, Change{Invite: &invitation, Audit: []audit.Entry{
 		a.entry(who, "account.invite", acc.Subject(), map[string]string{"email": acc.Email, "roles": acc.Roles.String()})}})
 	if err != nil {
 		return "", err
@@ -176,7 +176,7 @@ func (a *Access) change(ctx context.Context, id AccountID, action string, f func
 	detail := f(&acc, &c)
 	c.Accounts = []Account{acc}
 	c.Audit = append(c.Audit, a.entry(who, action, acc.Subject(), detail))
-	return a.ledger.CommitAccess(ctx, c)
+	return a.commit(ctx, c)
 }
 
 // personName checks what a person is called.

@@ -53,7 +53,7 @@ func (a *Access) enrol(ctx context.Context, acc Account) (Enrolment, error) {
 		return Enrolment{}, err
 	}
 	shown.ID = handle
-	return shown, a.ledger.CommitAccess(ctx, Change{Begun: &c})
+	return shown, a.commit(ctx, Change{Begun: &c})
 }
 
 // provedTOTP is the credential of an authenticator app whose first code is right, not yet stored, and the ceremony
@@ -118,7 +118,7 @@ func (a *Access) ConfirmTOTP(ctx context.Context, enrolment, code string) error 
 			c.Audit = append(c.Audit, a.credentialEntry(who, "remove", acc, old))
 		}
 	}
-	return a.ledger.CommitAccess(ctx, c)
+	return a.commit(ctx, c)
 }
 
 // SetPassword sets a new password. Who has one must name it; all other sessions of the account end.
@@ -163,7 +163,7 @@ func (a *Access) SetPassword(ctx context.Context, current, fresh string) error {
 			c.Ended = append(c.Ended, s.ID)
 		}
 	}
-	return a.ledger.CommitAccess(ctx, c)
+	return a.commit(ctx, c)
 }
 
 // BeginPasskeyRegistration asks the browser of who asks for one more passkey.
@@ -185,7 +185,7 @@ func (a *Access) FinishPasskeyRegistration(ctx context.Context, ceremony, name s
 	if err != nil {
 		return err
 	}
-	return a.ledger.CommitAccess(ctx, Change{Credentials: []Credential{key}, Finished: []Hash{used},
+	return a.commit(ctx, Change{Credentials: []Credential{key}, Finished: []Hash{used},
 		Audit: []audit.Entry{a.credentialEntry(who, "add", acc, key)}})
 }
 
@@ -205,7 +205,7 @@ func (a *Access) NewRecoveryCodes(ctx context.Context) ([]string, error) {
 			c.Removed = append(c.Removed, old.ID)
 		}
 	}
-	return codes, a.ledger.CommitAccess(ctx, c)
+	return codes, a.commit(ctx, c)
 }
 
 // RemoveCredential removes one of one's own credentials, unless nothing would be left that signs in: a passkey, or a
@@ -238,5 +238,5 @@ func (a *Access) RemoveCredential(ctx context.Context, id string) error {
 	}
 	c.Removed = []string{gone.ID}
 	c.Audit = []audit.Entry{a.credentialEntry(who, "remove", acc, gone)}
-	return a.ledger.CommitAccess(ctx, c)
+	return a.commit(ctx, c)
 }

@@ -73,7 +73,7 @@ func (a *Access) failed(ctx context.Context, subject, reason string, from Client
 	if !due {
 		return nil
 	}
-	return a.ledger.CommitAccess(ctx, Change{Audit: []audit.Entry{a.failure(failureKey{subject, reason}, n, address)}})
+	return a.commit(ctx, Change{Audit: []audit.Entry{a.failure(failureKey{subject, reason}, n, address)}})
 }
 
 // settled are the entries for failures of a subject that were only counted so far.
@@ -96,7 +96,7 @@ func (a *Access) Tidy(ctx context.Context) error {
 	now := a.now()
 	entries := a.settled(func(_ failureKey, run *failureRun) bool { return now.Sub(run.recorded) >= failureWindow })
 	if len(entries) > 0 {
-		if err := a.ledger.CommitAccess(ctx, Change{Audit: entries}); err != nil {
+		if err := a.commit(ctx, Change{Audit: entries}); err != nil {
 			return err
 		}
 	}

@@ -50,16 +50,17 @@ func (c *clock) pass(d time.Duration) {
 
 // house is a door-keeper on a real store.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	clock *clock
 	store *store.Store
 	path  string
 	*access.Access
+	config access.Config
 	// shown are all secrets that were ever shown to somebody.
 	shown []string
 }
 
-func newHouse(t *testing.T, change ...func(*access.Config)) *house {
+func newHouse(t testing.TB, change ...func(*access.Config)) *house {
 	t.Helper()
 	h := &house{t: t, clock: &clock{now: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}, path: filepath.Join(t.TempDir(), "house.db")}
 	var err error
@@ -79,11 +80,18 @@ func newHouse(t *testing.T, change ...func(*access.Config)) *house {
 	for _, f := range change {
 		f(&c)
 	}
-	if h.Access, err = access.New(c); err != nil {
-		t.Fatal(err)
-	}
-	h.CheapHashing()
+	h.config = c
+	h.Access = h.node()
 	return h
+}
+
+// node is one more node of the same house.
+func (h *house) node() *access.Access {
+	h.t.Helper()
+	a, err := access.New(h.config)
+	h.must(err)
+	a.CheapHashing()
+	return a
 }
 
 // browser is somebody's browser: it keeps the cookie.
@@ -149,7 +157,7 @@ func (h *house) refused(err error, kind fault.Kind, code string) {
 }
 
 // secretOf is the secret of an otpauth URI.
-func secretOf(t *testing.T, uri string) string {
+func secretOf(t testing.TB, uri string) string {
 	t.Helper()
 	u, err := url.Parse(uri)
 	if err != nil {

@@ -126,7 +126,7 @@ func (a *Access) beginRegistration(ctx context.Context, acc Account, stored []Cr
 	if err != nil {
 		return Ceremonial{}, err
 	}
-	return Ceremonial{Options: raw, Ceremony: secret}, a.ledger.CommitAccess(ctx, Change{Begun: &c})
+	return Ceremonial{Options: raw, Ceremony: secret}, a.commit(ctx, Change{Begun: &c})
 }
 
 // finishRegistration checks what a browser made and returns its credential, not yet stored, and the ceremony that it

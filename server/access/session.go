@@ -140,7 +140,7 @@ func (s sessionStore) CommitCtx(ctx context.Context, token string, raw []byte, _
 		c, b.change = *b.change, nil
 	}
 	c.Session = &ses
-	if err := s.a.ledger.CommitAccess(ctx, c); err != nil {
+	if err := s.a.commit(ctx, c); err != nil {
 		return err
 	}
 	b.stored, b.session = raw, &ses
@@ -159,7 +159,7 @@ func (s sessionStore) DeleteCtx(ctx context.Context, token string) error {
 		return nil
 	}
 	b.session = nil
-	return s.a.ledger.CommitAccess(ctx, Change{Ended: []string{ended.ID}, Audit: []audit.Entry{
+	return s.a.commit(ctx, Change{Ended: []string{ended.ID}, Audit: []audit.Entry{
 		s.a.entry(From(ctx), "session.end", sessionSubject(ended.ID), map[string]string{"account": string(ended.Account), "why": "signed out"})}})
 }
 
@@ -183,7 +183,7 @@ func (a *Access) begin(ctx context.Context, acc Account, by string, c Change) (P
 	now := a.now().UTC().Truncate(time.Microsecond)
 	b := browsingOf(ctx)
 	if b == nil {
-		return Principal{}, a.ledger.CommitAccess(ctx, c)
+		return Principal{}, a.commit(ctx, c)
 	}
 	ses := Session{ID: newID("ses_"), Account: acc.ID, Client: b.client, By: by, CreatedAt: now, SeenAt: now}
 	who := personOf(acc, ses)
@@ -255,7 +255,7 @@ func (a *Access) EndSession(ctx context.Context, id AccountID, session string) e
 	if len(c.Ended) == 0 {
 		return nil
 	}
-	return a.ledger.CommitAccess(ctx, c)
+	return a.commit(ctx, c)
 }
 
 func sessionSubject(id string) string { return "session/" + id }

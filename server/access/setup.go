@@ -49,7 +49,7 @@ func (a *Access) SetupLink(ctx context.Context) (Secret, error) {
 		return "", setupDone()
 	}
 	secret := newSecret()
-	err = a.ledger.CommitAccess(ctx, Change{
+	err = a.commit(ctx, Change{
 		Invite: &Invitation{Hash: hashOf("invitation", string(secret)), CreatedAt: a.now()},
 		First:  true,
 		Audit:  []audit.Entry{audit.New(a.now(), audit.Actor{Kind: audit.System}, "account.invite", "account/first", nil)},

@@ -48,7 +48,7 @@ func (a *Access) NewToken(ctx context.Context, r TokenRequest) (Token, Secret, e
 	}
 	secret := tokenPrefix + newSecret()
 	t.Hash = hashOf("token", string(secret))
-	err = a.ledger.CommitAccess(ctx, Change{Tokens: []Token{t}, Audit: []audit.Entry{
+	err = a.commit(ctx, Change{Tokens: []Token{t}, Audit: []audit.Entry{
 		a.entry(who, "token.create", tokenSubject(t.ID), map[string]string{"account": string(acc.ID), "name": t.Name,
 			"roles": t.Roles.String(), "expires": t.ExpiresAt.UTC().Format(time.RFC3339)})}})
 	if err != nil {
@@ -130,7 +130,7 @@ func (a *Access) RevokeToken(ctx context.Context, id AccountID, token string) er
 			return nil
 		}
 		t.RevokedAt = a.now()
-		return a.ledger.CommitAccess(ctx, Change{Tokens: []Token{t}, Audit: []audit.Entry{
+		return a.commit(ctx, Change{Tokens: []Token{t}, Audit: []audit.Entry{
 			a.entry(who, "token.revoke", tokenSubject(t.ID), map[string]string{"account": string(t.Account), "name": t.Name})}})
 	}
 	return fault.New(fault.NotFound, "token.unknown", "There is no such token.")
@@ -143,21 +143,15 @@ func (a *Access) program(ctx context.Context, header string, from Client) (Princ
 	if !strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(secret, tokenPrefix) || len(secret) > 100 {
 		return Principal{}, fault.New(fault.Anonymous, "token.form", "The Authorization header must be: Bearer chy_… with an API token of this house.")
 	}
-	t, acc, err := a.ledger.Token(ctx, hashOf("token", secret))
+	t, acc, err := a.token(ctx, hashOf("token", secret))
 	if fault.Is(err, fault.NotFound) {
 		return Principal{}, bad
 	}
 	if err != nil {
 		return Principal{}, err
 	}
-	now := a.now()
-	if !t.good(now) || !acc.Active() {
+	if !t.good(a.now()) || !acc.Active() {
 		return Principal{}, bad
-	}
-	if now.Sub(t.LastUsedAt) >= seenEvery {
-		if err := a.ledger.SeenToken(ctx, t.ID, now); err != nil {
-			return Principal{}, err
-		}
 	}
 	return Principal{Kind: Program, Account: acc.ID, Token: t.ID, Name: t.Name, Email: acc.Email, Language: acc.Language,
 		Roles: t.Roles.And(acc.Roles), Client: from}, nil

@@ -141,6 +141,17 @@ func TestTokens(t *testing.T) {
 			t.Errorf("the audit log tells of it as %+v", e)
 		}
 	})
+	t.Run("what another node changes holds within a second", func(t *testing.T) {
+		if !good() {
+			t.Fatal("it does not work")
+		}
+		h.must(h.node().Disable(operator(), alice.id))
+		h.clock.pass(time.Second)
+		if good() {
+			t.Error("its owner was disabled a second ago, it still works")
+		}
+		h.must(h.node().Enable(operator(), alice.id))
+	})
 	t.Run("it ends by itself", func(t *testing.T) {
 		h.clock.pass(90*24*time.Hour - h.clock.Now().Sub(tok.CreatedAt) - time.Second)
 		if !good() {
