@@ -64,6 +64,8 @@ func read(x *x509.Certificate) *certificate {
 	}
 	if c.issuer, err = parseName(x.RawIssuer); err != nil {
 		c.broken = err
+	} else if len(c.issuer.rdns) == 0 {
+		c.broken = errors.New("it names no issuer") // RFC 5280 4.1.2.4
 	}
 	if len(c.subject.rdns) > 0 {
 		c.names = append(c.names, generalName{kind: kindDirectory, dn: c.subject})
@@ -100,6 +102,9 @@ func (c *certificate) readExtension(id asn1.ObjectIdentifier, value []byte) (err
 			return errGeneralName
 		}
 		names, err := readGeneralNames(seq)
+		if err == nil && len(names) == 0 {
+			err = errors.New("its subject alternative name is empty") // RFC 5280 4.2.1.6
+		}
 		c.names = append(c.names, names...)
 		return err
 	case id.Equal(oidNameConstraints):
