@@ -48,7 +48,7 @@ type ber struct {
 }
 
 func newBER(r io.Reader, depth int) *ber {
-	return &ber{src: bufio.NewReaderSize(r, copyBuffer), depth: depth}
+	return &ber{src: bufio.NewReaderSize(r, readAhead), depth: depth}
 }
 
 func (b *ber) bound() int64 {

@@ -188,7 +188,11 @@ func (r *Reader) open(e *envelope, s *spool, openers []opener) (*Opened, error) 
 	if e.cipher.AEAD() {
 		bound = min(bound, maxGCMContent)
 	}
-	buffer := make([]byte, copyBuffer)
+	size := int64(copyBuffer)
+	if content.simple {
+		size = min(size, content.left+1) // one more, to see the end
+	}
+	buffer := make([]byte, size)
 	for {
 		n, err := io.ReadFull(content, buffer)
 		for _, o := range openers {

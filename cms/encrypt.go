@@ -152,7 +152,9 @@ func (w *encryptWriter) prepare(key []byte, contentType OID) error {
 		alg.Parameters = simple(tagOctetString, iv)
 	}
 	w.info = append(derOID(contentType), alg.der()...)
-	w.buffer = make([]byte, 0, copyBuffer)
+	if w.length > 0 {
+		w.buffer = make([]byte, 0, min(w.length+blockBytes, copyBuffer))
+	}
 	return nil
 }
 

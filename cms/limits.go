@@ -51,7 +51,9 @@ const (
 	maxGCMContent  = 1<<36 - 32 // bytes, NIST SP 800-38D 5.2.1.1
 	maxDescription = 16         // levels of content types in Describe
 	copyBuffer     = 64 << 10   // bytes of a working buffer
-	segment        = 16 << 10   // bytes of one piece of an OCTET STRING of unknown length
+	// readAhead is how many bytes are read at once for the sake of headers; contents go past that buffer.
+	readAhead = 8 << 10
+	segment   = 16 << 10 // bytes of one piece of an OCTET STRING of unknown length
 )
 
 func (l Limits) withDefaults() Limits {

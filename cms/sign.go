@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -210,13 +211,17 @@ func (w *signWriter) finish() error {
 	if err != nil {
 		return err
 	}
-	encap := [][]byte{derOID(w.contentType)}
-	if !w.detached {
-		encap = append(encap, constructed(context(0), simple(tagOctetString, w.early)))
+	var out []byte
+	if w.detached {
+		signedData := constructed(tagSequence, derInteger(w.version()), w.digestAlgorithms(),
+			constructed(tagSequence, derOID(w.contentType)), w.carried, infos)
+		out = constructed(tagSequence, derOID(TypeSignedData), constructed(context(0), signedData))
+	} else {
+		content := header{tag: tagOctetString, length: int64(len(w.early))}
+		out, _ = w.head(int64(len(w.carried)+len(infos)), headerAndBody(content.tag, content.length))
+		out = slices.Concat(appendHeader(out, content), w.early, w.carried, infos)
 	}
-	signedData := constructed(tagSequence, derInteger(w.version()), w.digestAlgorithms(),
-		constructed(tagSequence, encap...), w.carried, infos)
-	_, err = w.out.Write(constructed(tagSequence, derOID(TypeSignedData), constructed(context(0), signedData)))
+	_, err = w.out.Write(out)
 	return err
 }
 
