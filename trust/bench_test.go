@@ -7,7 +7,7 @@ import (
 	"chancery.example/testca"
 )
 
-// BenchmarkEvaluate judges a mail certificate two steps below its root, with and without lists.
+// BenchmarkEvaluate judges a mail certificate two steps below its root, with and without lists and Memory.
 func BenchmarkEvaluate(b *testing.B) {
 	root := testca.New(b).Root()
 	issuing := root.Issuing()
@@ -15,12 +15,13 @@ func BenchmarkEvaluate(b *testing.B) {
 	o := Options{Anchors: certs(root.Cert), Intermediates: alice.Intermediates(), At: now}
 	lists := []*CRL{crl(b, root.CRL(now)), crl(b, issuing.CRL(now))}
 	for _, mode := range []struct {
-		name string
-		mode RevocationMode
-	}{{"off", Off}, {"hard", Hard}} {
+		name   string
+		mode   RevocationMode
+		memory *Memory
+	}{{"off", Off, nil}, {"hard", Hard, nil}, {"off with memory", Off, NewMemory(100)}, {"hard with memory", Hard, NewMemory(100)}} {
 		b.Run(mode.name, func(b *testing.B) {
 			o := o
-			o.Revocation, o.CRLs = mode.mode, lists
+			o.Revocation, o.CRLs, o.Memory = mode.mode, lists, mode.memory
 			b.ReportAllocs()
 			for b.Loop() {
 				if r := Evaluate(context.Background(), alice.Cert, o); !r.Trusted {

@@ -193,7 +193,7 @@ func (c *certificate) reason(code Code, format string, args ...any) *Reason {
 }
 
 // signedBy tells how the signature of c fares under the key of issuer.
-func (c *certificate) signedBy(issuer *certificate) signature {
+func (c *certificate) signedBy(issuer *certificate, memory *Memory) signature {
 	switch c.SignatureAlgorithm {
 	case x509.UnknownSignatureAlgorithm, x509.MD2WithRSA, x509.MD5WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256:
 		return uncheckable
@@ -201,7 +201,7 @@ func (c *certificate) signedBy(issuer *certificate) signature {
 	if k, ok := issuer.key().(*rsa.PublicKey); ok && (k.N.BitLen() < 1024 || k.N.BitLen() > maxRSA) {
 		return uncheckable // crypto/rsa does not verify with such a small key
 	}
-	if err := issuer.check(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
+	if err := memory.check(issuer, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
 		return broken
 	}
 	return holds

@@ -228,7 +228,7 @@ func (e *evaluator) edge(c, up *certificate) signature {
 		e.exhausted = true
 		return broken
 	}
-	s := c.signedBy(up)
+	s := c.signedBy(up, e.opts.Memory)
 	e.edges[key] = s
 	return s
 }
@@ -258,7 +258,7 @@ func (e *evaluator) unfinished(leaf *certificate) verdict {
 	switch {
 	case e.exhausted:
 		v.reasons = []Reason{{TooComplex, "There are more certificates and ways between them than can be looked at."}}
-	case bad && !(last.selfIssued() && last.signedBy(last) == holds):
+	case bad && !(last.selfIssued() && last.signedBy(last, nil) == holds):
 		v.reasons = []Reason{*last.reason(BadSignature, "was not signed by the issuer that it names: the signature does not hold")}
 	case last.selfIssued():
 		v.reasons = []Reason{*last.reason(UnknownIssuer, "is its own issuer and not among the trusted ones")}

@@ -235,7 +235,7 @@ func (e *evaluator) signed(l *CRL, signer *certificate) bool {
 		e.exhausted = true
 		return false
 	}
-	e.signedLists[key] = accepted(l.list.SignatureAlgorithm) && signer.check(l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
+	e.signedLists[key] = accepted(l.list.SignatureAlgorithm) && e.opts.Memory.check(signer, l.list.SignatureAlgorithm, l.list.RawTBSRevocationList, l.list.Signature) == nil
 	return e.signedLists[key]
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	Fetcher Fetcher
 	// Usage is what the certificate is to be used for.
 	Usage Usage
+	// Memory spares checking signatures twice in several evaluations. Nil: nothing is remembered.
+	Memory *Memory
 
 	// Policies is the user-initial-policy-set (RFC 5280 6.1.1 c). Empty: any policy.
 	Policies []x509.OID
