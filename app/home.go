@@ -1,6 +1,8 @@
 package app
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -39,6 +41,18 @@ type Record struct {
 type home struct{ dir string }
 
 func (h home) path(name ...string) string { return filepath.Join(append([]string{h.dir}, name...)...) }
+
+// node names this place among those that share a database: the machine and the directory, of which the lock allows one
+// process at a time. After a move it is another one, which costs no more than a pause before jobs are taken up.
+func (h home) node() string {
+	host, _ := os.Hostname()
+	dir, err := filepath.Abs(h.dir)
+	if err != nil {
+		dir = h.dir
+	}
+	sum := sha256.Sum256([]byte(host + "\n" + dir))
+	return "node-" + hex.EncodeToString(sum[:8])
+}
 
 // condition is what a data directory holds.
 type condition int

@@ -143,7 +143,7 @@ func (h *House) openRecords(ctx context.Context, o Options) error {
 
 // openStore opens the configured ledger; an SQLite file lies in the data directory.
 func openStore(ctx context.Context, c config.Config, h home, mustExist bool, log *slog.Logger) (*store.Store, error) {
-	return store.Open(ctx, store.Config{Driver: driver(c), Path: h.path(databaseFile), DSN: c.Database.DSN.Reveal(), MustExist: mustExist, Logger: log})
+	return store.Open(ctx, store.Config{Driver: driver(c), Path: h.path(databaseFile), DSN: c.Database.DSN.Reveal(), MustExist: mustExist, Node: h.node(), Logger: log})
 }
 
 // openAuthority puts the certification authority together.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -30,8 +31,8 @@ const (
 // Runner runs the jobs of the house: several at a time, again with growing pauses (1 s, 16 s, 81 s, … the fourth power
 // of the attempt) until their attempts are used up. A job that was stored is noticed within about 0.1 s.
 //
-// A job that was running when the process died is run again: on SQLite at the next start, on PostgreSQL, where other
-// nodes may be at it, after rescueAfter. So handlers must bear to be run twice.
+// A job that was running when the process died is run again: at the next start of its node, or after rescueAfter
+// by another one. So handlers must bear to be run twice.
 type Runner struct {
 	store  *Store
 	client interface {
@@ -62,6 +63,9 @@ func (s *Store) NewRunner(table jobs.Table, periodic []jobs.Periodic, logger *sl
 		JobTimeout: jobTimeout, RescueStuckJobsAfter: rescueAfter, MaxAttempts: jobs.DefaultAttempts,
 		CompletedJobRetentionPeriod: keptDone, DiscardedJobRetentionPeriod: keptFailed, CancelledJobRetentionPeriod: keptFailed,
 	}
+	if s.node != "" {
+		config.ID = s.node + "-" + rand.Text()
+	}
 	for kind, handler := range table {
 		river.AddWorkerArgs(config.Workers, riverArgs{kind: kind}, &worker{handle: handler})
 	}
@@ -79,10 +83,8 @@ func (s *Store) NewRunner(table jobs.Table, periodic []jobs.Periodic, logger *sl
 
 // Start begins to run jobs and returns. The context's end stops it as Stop does.
 func (r *Runner) Start(ctx context.Context) error {
-	if r.store.dialect == SQLite {
-		if err := r.store.takeOver(ctx); err != nil {
-			return err
-		}
+	if err := r.store.takeOver(ctx); err != nil {
+		return err
 	}
 	return wrap("start the runner", r.client.Start(ctx))
 }
@@ -102,13 +104,26 @@ func (r *Runner) Stop(ctx context.Context) error {
 	return nil
 }
 
-// takeOver frees what a process that died held: on SQLite this one is the only one.
+// takeOver frees what a process that died held: all of it on SQLite, where this process is the only one, and what this
+// node held on PostgreSQL.
 func (s *Store) takeOver(ctx context.Context) error {
-	for _, statement := range []string{
+	statements := []string{
 		`UPDATE river_job SET state = 'available' WHERE state = 'running'`,
 		`DELETE FROM river_leader`,
-	} {
-		if _, err := s.write.ExecContext(ctx, statement); err != nil {
+	}
+	var args []any
+	if s.dialect == PostgreSQL {
+		if s.node == "" {
+			return nil
+		}
+		statements = []string{
+			`UPDATE river_job SET state = 'available' WHERE state = 'running' AND starts_with(attempted_by[array_upper(attempted_by, 1)], $1)`,
+			`DELETE FROM river_leader WHERE starts_with(leader_id, $1)`,
+		}
+		args = []any{s.node + "-"}
+	}
+	for _, statement := range statements {
+		if _, err := s.write.ExecContext(ctx, statement, args...); err != nil {
 			return wrap("take over the jobs of the last run", err)
 		}
 	}

@@ -44,6 +44,10 @@ type Config struct {
 	// MustExist refuses a database that is missing or holds no house, with fault.Unavailable and the codes
 	// "store.missing" and "store.empty". Without it a new one is made where there is none.
 	MustExist bool
+	// Node names this process's place among those that share a PostgreSQL database, the same at every start and
+	// another for every place. What a node left running when it died is then taken up at its next start, not only
+	// after rescueAfter. Empty where no such name is known.
+	Node string
 	// Readers bounds the connections that only read; 0 means a number that fits the machine.
 	Readers int
 	// Logger gets what the background work has to say; nil means slog.Default.
@@ -53,6 +57,7 @@ type Config struct {
 // Store is the house's ledger. Its methods may be called from several goroutines.
 type Store struct {
 	log     *slog.Logger
+	node    string
 	dialect string        // SQLite or PostgreSQL
 	read    *sql.DB       // only reads
 	lists   *bun.DB       // the query builder over read
@@ -93,7 +98,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.log = c.Logger
+	s.log, s.node = c.Logger, c.Node
 	if err := s.prepare(ctx, c.MustExist); err != nil {
 		s.disconnect()
 		return nil, err
