@@ -1,5 +1,7 @@
 package cms_test
 
+//lint:file-ignore SA1019 an attacker uses PKCS #1 v1.5 whether it is deprecated or not
+
 import (
 	"bytes"
 	"crypto"
