@@ -254,7 +254,8 @@ func TestAllFailuresToOpenLookTheSame(t *testing.T) {
 				if opened.Authenticated {
 					t.Fatal("was opened")
 				}
-				t.Skip("the padding happens to be right")
+				t.Log("the padding happens to be right")
+				return
 			}
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Code != "cms.decrypt" {
