@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"os"
@@ -18,6 +19,7 @@ import (
 type web struct {
 	bodies map[string][]byte
 	post   func(url string, body []byte) ([]byte, error)
+	get    bool // the responder answers GET too
 	asked  []string
 }
 
@@ -25,6 +27,13 @@ func (w *web) Get(_ context.Context, url string) ([]byte, error) {
 	w.asked = append(w.asked, url)
 	if b := w.bodies[url]; b != nil {
 		return b, nil
+	}
+	if path, ok := strings.CutPrefix(url, "http://pki.example.com/ocsp/"); ok && w.get {
+		request, err := ocsp.DecodeGET(path)
+		if err != nil {
+			return nil, err
+		}
+		return w.post("http://pki.example.com/ocsp", request)
 	}
 	return nil, errors.New("not there")
 }
@@ -46,11 +55,15 @@ func TestFetching(t *testing.T) {
 		c.IssuingCertificateURL = []string{"http://pki.example.com/issuing.crt"}
 	}))
 	o := Options{Anchors: certs(root.Cert), Revocation: Hard}
+	old := false // the responder knows SHA-1 only
 	answer := func(status ocsp.Status, next time.Duration) func(string, []byte) ([]byte, error) {
 		return func(_ string, body []byte) ([]byte, error) {
 			q, err := ocsp.ParseRequest(body)
 			if err != nil {
 				return nil, err
+			}
+			if old && q.IDs[0].Hash != crypto.SHA1 {
+				return ocsp.ErrorResponse(ocsp.Unauthorized), nil
 			}
 			r := ocsp.Responder{Issuer: issuing.Cert, Certificate: issuing.Cert, Signer: issuing.Key}
 			return r.Respond(now, q.Nonce, ocsp.SingleResponse{ID: q.IDs[0], Status: status, RevokedAt: now.Add(-hour), Reason: ocsp.Superseded,
@@ -83,13 +96,35 @@ func TestFetching(t *testing.T) {
 			}
 			seen := map[string]bool{}
 			for _, url := range c.web.asked {
-				if seen[url] || !strings.HasPrefix(url, "http://") {
+				if seen[url] && !strings.HasSuffix(url, "/ocsp") || !strings.HasPrefix(url, "http://") {
 					t.Errorf("%s was asked again, or should not be: %v", url, c.web.asked)
 				}
 				seen[url] = true
 			}
 		})
 	}
+	t.Run("a responder is asked by GET first", func(t *testing.T) {
+		o := o
+		w := &web{bodies: bodies(), post: answer(ocsp.Good, hour), get: true}
+		o.Fetcher = w
+		if r := check(t, alice.Cert, o); r.Revocation.Source != "ocsp" {
+			t.Errorf("the source is %q", r.Revocation.Source)
+		}
+		for _, url := range w.asked {
+			if url == "http://pki.example.com/ocsp" {
+				t.Error("it was asked by POST too")
+			}
+		}
+	})
+	t.Run("a responder that knows SHA-1 only", func(t *testing.T) {
+		o := o
+		old = true
+		defer func() { old = false }()
+		o.Fetcher = &web{bodies: bodies(), post: answer(ocsp.Good, hour)}
+		if r := check(t, alice.Cert, o); r.Revocation.Source != "ocsp" {
+			t.Errorf("the source is %q", r.Revocation.Source)
+		}
+	})
 	t.Run("an issuer in a certs-only message", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "issuing.pem"), testca.CertPEM(root.Cert, issuing.Cert), 0o600); err != nil {

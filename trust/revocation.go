@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chancery.example/trust/ocsp"
@@ -280,30 +281,54 @@ func (e *evaluator) fetchCRLs(c *certificate) bool {
 	return news
 }
 
-// askOCSP asks the responders that a certificate names (RFC 6960).
+// askOCSP asks the responders that a certificate names (RFC 6960), by a CertID with SHA-256 as RFC 9919 3.1.1 wants,
+// and with SHA-1 where that gets no answer.
 func (e *evaluator) askOCSP(c *certificate, chain []*certificate, depth int) standing {
 	s := standing{status: StatusUnknown}
-	id, err := ocsp.NewCertID(chain[1].Certificate, c.SerialNumber, crypto.SHA1) // every responder knows SHA-1
-	if err != nil {
-		return s
-	}
-	request, err := (&ocsp.Request{IDs: []ocsp.CertID{id}}).Marshal()
-	if err != nil {
-		return s
-	}
 	for i, url := range c.OCSPServer {
-		if i == maxOCSP || !e.mayFetch(fmt.Sprintf("%s#%x", url, c.SerialNumber)) {
+		if i == maxOCSP {
 			break
 		}
-		body, err := e.opts.Fetcher.Post(e.ctx, url, "application/ocsp-request", request)
-		if err != nil {
-			continue
-		}
-		if s = e.readOCSP(body, id, chain, depth); s.status != StatusUnknown {
-			break
+		for _, hash := range []crypto.Hash{crypto.SHA256, crypto.SHA1} {
+			id, err := ocsp.NewCertID(chain[1].Certificate, c.SerialNumber, hash)
+			if err != nil {
+				return s
+			}
+			body := e.fetchOCSP(url, id)
+			if body == nil {
+				continue
+			}
+			if s = e.readOCSP(body, id, chain, depth); s.status != StatusUnknown {
+				return s
+			}
 		}
 	}
 	return s
+}
+
+// maxGET is the length of a URL up to which a responder is asked by GET, whose answers can be cached on the way
+// (RFC 9919 6).
+const maxGET = 255
+
+// fetchOCSP asks one responder about one certificate, and nil when it does not answer.
+func (e *evaluator) fetchOCSP(url string, id ocsp.CertID) []byte {
+	request, err := (&ocsp.Request{IDs: []ocsp.CertID{id}}).Marshal()
+	if err != nil {
+		return nil
+	}
+	if get := strings.TrimSuffix(url, "/") + "/" + ocsp.EncodeGET(request); len(get) <= maxGET {
+		if body := e.get(get); body != nil {
+			return body
+		}
+	}
+	if !e.mayFetch(fmt.Sprintf("%s#%d-%x-%x", url, id.Hash, id.KeyHash, id.Serial)) {
+		return nil
+	}
+	body, err := e.opts.Fetcher.Post(e.ctx, url, "application/ocsp-request", request)
+	if err != nil {
+		return nil
+	}
+	return body
 }
 
 // readOCSP judges one OCSP response about the first certificate of chain.

@@ -7,6 +7,13 @@
 //
 // The package has no clock and no network: the time is Options.At, and what is to be fetched goes through
 // Options.Fetcher.
+//
+// Beyond RFC 5280 an issuer whose extended key usage leaves out mail issues no mail certificates, SHA-1, MD5, DSA and
+// RSA keys under 2048 bits are refused, and constraints on rfc822Name also hold SmtpUTF8Mailbox (RFC 9598) and the
+// subject's emailAddress. A list that was made after the time in question is taken, since it knows more: a revocation
+// counts from its date or invalidity date, and always when the key was compromised.
+//
+// Not known here: signatures with SHA-3, SM2, Ed448 and ML-DSA, and CRLs and certificates behind ldap URLs.
 package trust
 
 import (

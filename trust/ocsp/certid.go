@@ -31,7 +31,7 @@ var hashOIDs = map[crypto.Hash]asn1.ObjectIdentifier{
 	crypto.SHA512: {2, 16, 840, 1, 101, 3, 4, 2, 3},
 }
 
-// NewCertID names the certificate with that serial number of that issuer. RFC 9919 3.1.1 recommends crypto.SHA256;
+// NewCertID names the certificate with that serial number of that issuer. RFC 9919 3.1.1 wants crypto.SHA256;
 // crypto.SHA1 is what every responder knows.
 func NewCertID(issuer *x509.Certificate, serial *big.Int, hash crypto.Hash) (CertID, error) {
 	if _, ok := hashOIDs[hash]; !ok {

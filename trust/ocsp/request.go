@@ -25,7 +25,7 @@ func malformed(what string) error {
 	return fault.New(fault.Invalid, "ocsp.malformed", "This is not a well-formed OCSP message: %s.", what)
 }
 
-// ParseRequest reads a request in DER (RFC 6960 4.1.1). A signature on it is not looked at, as RFC 9919 3.1.1 lets
+// ParseRequest reads a request in DER (RFC 6960 4.1.1). A signature on it is not looked at, as RFC 9919 3.1.2 lets
 // responders do. A refusal is a fault (codes "ocsp.malformed", "ocsp.critical-extension", "ocsp.too-large"), and the
 // server answers MalformedRequest.
 func ParseRequest(der []byte) (*Request, error) {
@@ -186,8 +186,8 @@ func DecodeGET(path string) ([]byte, error) {
 	return der, nil
 }
 
-// EncodeGET is what a client appends, after a slash, to the responder's URL for a GET. RFC 9919 5 wants it only when
-// the whole stays within 255 octets, and a POST otherwise.
+// EncodeGET is what a client appends, after a slash, to the responder's URL for a GET. RFC 9919 6 wants it when
+// the whole, scheme and host included, has at most 255 octets, and a POST otherwise.
 func EncodeGET(der []byte) string {
 	return url.QueryEscape(base64.StdEncoding.EncodeToString(der)) // escapes + / and =, as RFC 6960 A.1 demands
 }

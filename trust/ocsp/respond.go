@@ -39,7 +39,8 @@ type Responder struct {
 	Signer crypto.Signer
 }
 
-// Respond signs one response with all answers (RFC 6960 4.2.1), the responder named by its key. nonce is the
+// Respond signs one response with all answers (RFC 6960 4.2.1), the responder named by its key, as
+// RFC 9919 3.2.2 wants. nonce is the
 // request's, to be echoed, or nil. RFC 9919 3.2.4 demands a NextUpdate in every answer. Times are written in seconds.
 func (r *Responder) Respond(producedAt time.Time, nonce []byte, answers ...SingleResponse) ([]byte, error) {
 	if len(answers) == 0 || len(answers) > MaxIDs || len(nonce) > MaxNonce {
@@ -166,8 +167,8 @@ func signing(public crypto.PublicKey) (algorithm []byte, hash crypto.Hash, err e
 	return algorithm, hash, err
 }
 
-// ErrorResponse is the unsigned response with that status (RFC 6960 2.3). RFC 9919 3.2.1 wants Unauthorized for
-// certificates that the responder does not know.
+// ErrorResponse is the unsigned response with that status (RFC 6960 2.3). RFC 9919 3.2.3 wants Unauthorized for
+// certificates that the responder has no records of.
 func ErrorResponse(status ErrorStatus) []byte {
 	return []byte{0x30, 0x03, 0x0a, 0x01, byte(status)}
 }
