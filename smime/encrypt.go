@@ -44,10 +44,7 @@ func Encrypt(ctx context.Context, r io.Reader, w io.Writer, opts EncryptOptions)
 		kind = "authEnveloped-data" // RFC 8551 3.2.2
 	}
 	out := bufio.NewWriterSize(w, bufferSize)
-	if err := writeEntityHeader(out, append(outer[:len(outer):len(outer)], cmsFields(kind)...)); err != nil {
-		return err
-	}
-	encoder := newBase64Writer(out)
+	encoder := newBase64Writer(&headedWriter{w: out, fields: append(outer[:len(outer):len(outer)], cmsFields(kind)...)})
 	encrypter, err := cms.NewEncrypter(encoder, settings)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (o *opener) signature(signed *cms.Signed, signer *cms.SignerInfo, crls []*t
 		return s
 	}
 	s.Signer, s.Addresses = cert.Subject.String(), append(s.Addresses, Addresses(cert)...)
-	o.integrity(&s, result)
+	o.integrity(&s, signer.DigestAlgorithm.OID, result)
 	path := trust.Evaluate(o.ctx, cert, trust.Options{
 		Anchors: o.opts.Anchors, Intermediates: append(slices.Clip(o.opts.Intermediates), signed.Certificates...), CRLs: crls,
 		At: o.opts.At, Revocation: o.opts.Revocation, Fetcher: o.opts.Fetcher, Usage: trust.MailSigning,
@@ -106,7 +106,11 @@ func (o *opener) signerCertificate(signed *cms.Signed, signer *cms.SignerInfo) (
 }
 
 // integrity notes what became of the signature itself.
-func (o *opener) integrity(s *Signature, result cms.SignatureResult) {
+func (o *opener) integrity(s *Signature, digest cms.OID, result cms.SignatureResult) {
+	if result.Reason == cms.ReasonNoContent && slices.Contains(brokenDigests, digest) { // it is not even taken
+		s.doubt(WeakAlgorithm, "The signature is by a digest algorithm that no longer proves anything.")
+		return
+	}
 	switch result.Status {
 	case cms.Intact:
 	case cms.Weak:
@@ -126,6 +130,9 @@ func (o *opener) integrity(s *Signature, result cms.SignatureResult) {
 		s.doubt(BrokenSignature, result.Text)
 	}
 }
+
+// brokenDigests are MD2, MD4, MD5 and SHA-1.
+var brokenDigests = []cms.OID{"1.2.840.113549.2.2", "1.2.840.113549.2.4", "1.2.840.113549.2.5", "1.3.14.3.2.26"}
 
 // invalidating are the reasons that make a signature invalid and not only untrusted.
 var invalidating = []string{WeakAlgorithm, ContentAltered, BrokenSignature, MalformedSignature, TwoContents,

@@ -25,4 +25,4 @@ const (
 )
 
 // bufferSize is what one layer of reading holds, in octets.
-const bufferSize = 32 << 10
+const bufferSize = 8 << 10

@@ -85,6 +85,11 @@ func SignCMS(ctx context.Context, r io.Reader, w io.Writer, opts SignOptions) er
 
 func writeDetached(out io.Writer, outer []Field, inner *Header, body *bufio.Reader, found survey, opts SignOptions) error {
 	settings := opts.cms(true)
+	signature := &deferredWriter{} // the signature comes last, and is small
+	signer, err := cms.NewSigner(signature, settings)
+	if err != nil {
+		return err
+	}
 	boundary := newBoundary()
 	fields := append(outer,
 		newField("Content-Type", `multipart/signed; protocol="application/pkcs7-signature";`+
@@ -93,11 +98,6 @@ func writeDetached(out io.Writer, outer []Field, inner *Header, body *bufio.Read
 		return err
 	}
 	if _, err := io.WriteString(out, "This is an S/MIME signed message.\r\n\r\n--"+boundary+"\r\n"); err != nil {
-		return err
-	}
-	signature := &deferredWriter{} // the signature comes last, and is small
-	signer, err := cms.NewSigner(signature, settings)
-	if err != nil {
 		return err
 	}
 	if err := writeSafe(io.MultiWriter(signer, out), inner, body, found); err != nil {
@@ -125,10 +125,7 @@ func writeDetached(out io.Writer, outer []Field, inner *Header, body *bufio.Read
 }
 
 func writeOpaque(out io.Writer, outer []Field, inner *Header, body *bufio.Reader, found survey, opts SignOptions) error {
-	if err := writeEntityHeader(out, append(outer, cmsFields("signed-data")...)); err != nil {
-		return err
-	}
-	encoder := newBase64Writer(out)
+	encoder := newBase64Writer(&headedWriter{w: out, fields: append(outer, cmsFields("signed-data")...)})
 	signer, err := cms.NewSigner(encoder, opts.cms(false))
 	if err != nil {
 		return err
@@ -239,6 +236,22 @@ func describe(inner *Header, found survey) {
 		}
 	}
 	inner.Fields = append([]Field{newField("Content-Type", "text/plain; charset="+charset)}, inner.Fields...)
+}
+
+// headedWriter writes a header before the first octet, so that a refusal of what comes leaves nothing behind.
+type headedWriter struct {
+	w      io.Writer
+	fields []Field // nil once they are written
+}
+
+func (h *headedWriter) Write(p []byte) (int, error) {
+	if h.fields != nil {
+		if err := writeEntityHeader(h.w, h.fields); err != nil {
+			return 0, err
+		}
+		h.fields = nil
+	}
+	return h.w.Write(p)
 }
 
 // deferredWriter holds what is small and is written later.
