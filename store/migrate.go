@@ -29,6 +29,11 @@ func (s *Store) migrate(ctx context.Context, mustExist bool) error {
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler))}
 	if s.dialect == PostgreSQL {
 		dialect = goose.DialectPostgres
+		done, err := s.takeTurn(ctx)
+		if err != nil {
+			return wrap("wait for other nodes", err)
+		}
+		defer done()
 	}
 	provider, err := goose.NewProvider(dialect, s.write, folder, options...)
 	if err != nil {
@@ -51,6 +56,25 @@ func (s *Store) migrate(ctx context.Context, mustExist bool) error {
 		return wrap("bring the schema up to date", err)
 	}
 	return wrap("bring the job tables up to date", s.migrateJobs(ctx))
+}
+
+// turn is the number of the advisory lock under which the nodes of a house bring the schema up to date.
+const turn = 0x6368616e63657279 // "chancery"
+
+// takeTurn lets nodes that start together migrate one after the other.
+func (s *Store) takeTurn(ctx context.Context) (done func(), err error) {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(turn)); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return func() {
+		conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(turn))
+		conn.Close()
+	}, nil
 }
 
 // mustHoldHouse refuses a database in which no house was ever made.

@@ -58,6 +58,13 @@ func foundAgain(t *testing.T, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.Driver != PostgreSQL {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if info, err := os.Stat(c.Path + suffix); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the file %q is there for others: %v, %v", suffix, info, err)
+			}
+		}
+	}
 	if err := first.SetSetting(t.Context(), "house.id", "x", audit.New(noon, alice, "house.make", "house", nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +105,30 @@ func newerHouse(t *testing.T, c Config) {
 }
 
 func twoNodes(t *testing.T, c Config) {
-	a, b := open(t, c), open(t, c)
+	opened := make(chan *Store, 2)
+	open1 := func() {
+		s, err := Open(context.WithoutCancel(t.Context()), c)
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- s
+	}
+	go open1()
+	if c.Driver != PostgreSQL { // two houses never make one file together
+		first := <-opened
+		go open1()
+		second := <-opened
+		opened <- first
+		opened <- second
+	} else {
+		go open1()
+	}
+	a, b := <-opened, <-opened
+	if a == nil || b == nil {
+		t.FailNow()
+	}
+	defer a.Close()
+	defer b.Close()
 	done := make(chan error, 200)
 	for i := range cap(done) {
 		node := []*Store{a, b}[i%2]

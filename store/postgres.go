@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,9 @@ func openPostgres(ctx context.Context, c Config) (*Store, error) {
 	config, err := pgxpool.ParseConfig(c.DSN)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "store.dsn", "The connection string of the PostgreSQL database cannot be read.")
+	}
+	if !strings.Contains(c.DSN, "pool_max_conns") { // the writer, River's listener, and what River does beside
+		config.MaxConns = max(config.MaxConns, 10)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -20,7 +20,9 @@ type proxy struct {
 	// armed is the number of COMMITs whose answers are still to be swallowed.
 	armed atomic.Int32
 	// deaf says that the COMMIT itself is swallowed too, so that the server never sees it.
-	deaf  atomic.Bool
+	deaf atomic.Bool
+	// final says that with it all other connections break, and no new one comes about.
+	final atomic.Bool
 	conns sync.Map
 }
 
@@ -35,10 +37,7 @@ func newProxy(t *testing.T, dsn string) (*proxy, string) {
 		t.Fatal(err)
 	}
 	p := &proxy{listener: l, server: u.Host}
-	t.Cleanup(func() {
-		l.Close()
-		p.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
-	})
+	t.Cleanup(p.close)
 	u.Host = l.Addr().String()
 	go func() {
 		for {
@@ -51,6 +50,11 @@ func newProxy(t *testing.T, dsn string) (*proxy, string) {
 		}
 	}()
 	return p, u.String()
+}
+
+func (p *proxy) close() {
+	p.listener.Close()
+	p.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
 }
 
 func (p *proxy) serve(client net.Conn) {
@@ -85,6 +89,9 @@ func (p *proxy) serve(client net.Conn) {
 				return
 			}
 			swallow.Store(true)
+			if p.final.Load() {
+				p.close()
+			}
 		}
 		if _, err := server.Write(buf[:n]); err != nil {
 			return
@@ -119,15 +126,10 @@ func TestCommitWithoutAnswer(t *testing.T) {
 		c.DSN = dsn
 		s := open(t, c)
 		s.queue.settleTime = 500 * time.Millisecond
+		p.final.Store(true)
 		p.armed.Store(1)
-		outcome := make(chan error)
-		go func() {
-			outcome <- s.commit(context.Background(), unit{run: func(ctx context.Context, t *tx) error {
-				p.listener.Close() // nobody gets in again
-				return nil
-			}})
-		}()
-		if err := <-outcome; !fault.Is(err, fault.Unavailable) || fault.CodeOf(err) != "store.unknown" {
+		err := s.SetSetting(t.Context(), "x", "y")
+		if !fault.Is(err, fault.Unavailable) || fault.CodeOf(err) != "store.unknown" {
 			t.Errorf("the caller is told %v, want store.unknown", err)
 		}
 	})

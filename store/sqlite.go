@@ -26,6 +26,10 @@ func openSQLite(ctx context.Context, c Config) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "store.missing",
 			"The database file %s is missing or cannot be read. Restore it from a backup; the house does not start without its ledger.", c.Path)
 	}
+	if err := touch(c.Path); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "store.unreachable",
+			"The database file %s cannot be made. Look whether its folder exists and can be written to.", c.Path)
+	}
 	write, err := sql.Open("sqlite", sqliteDSN(c.Path, false))
 	if err != nil {
 		return nil, wrap("open", err)
@@ -48,7 +52,7 @@ func openSQLite(ctx context.Context, c Config) (*Store, error) {
 	return &Store{dialect: SQLite, read: read, write: write, lists: bun.NewDB(read, sqlitedialect.New())}, nil
 }
 
-// fileThere says whether there is a file with something in it.
+// fileThere says whether there is a file.
 func fileThere(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,6 +62,16 @@ func fileThere(path string) error {
 		return errors.New("not a regular file")
 	}
 	return nil
+}
+
+// touch makes the file where there is none, for the house's user alone: it is full of personal data. SQLite gives its
+// other files the same mode.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // sqliteDSN names a file and how to use it. synchronous=FULL makes a commit in WAL mode survive a loss of power.
