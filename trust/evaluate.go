@@ -85,7 +85,8 @@ type evaluator struct {
 	fetched                           map[string]bool
 
 	deadEnd     []*certificate // the longest path that found no issuer
-	deadBad     bool           // there was one by name, but the signature did not hold
+	deadBad     bool           // there was one by name and key identifier, but the signature did not hold
+	namesake    bool           // there was one by name, with another key
 	standings   map[[2]*certificate]standing
 	pending     map[*certificate]bool
 	signers     map[signerKey]bool
@@ -159,7 +160,7 @@ func (e *evaluator) climb(chain []*certificate, visit func([]*certificate) bool)
 		return false
 	}
 	tried := map[*certificate]bool{}
-	found, bad := false, false
+	found, bad, namesake := false, false, false
 	for {
 		candidates := e.candidates(c, tried)
 		if len(candidates) == 0 && (found || !e.fetchIssuers(c)) {
@@ -172,6 +173,7 @@ func (e *evaluator) climb(chain []*certificate, visit func([]*certificate) bool)
 			}
 			if e.edge(c, up) == broken {
 				bad = bad || !c.keyIDsDiffer(up)
+				namesake = true
 				continue
 			}
 			found = true
@@ -181,7 +183,7 @@ func (e *evaluator) climb(chain []*certificate, visit func([]*certificate) bool)
 		}
 	}
 	if !found && len(chain) > len(e.deadEnd) && !e.anchors[c] {
-		e.deadEnd, e.deadBad = slices.Clone(chain), bad
+		e.deadEnd, e.deadBad, e.namesake = slices.Clone(chain), bad, namesake
 	}
 	return false
 }
@@ -262,6 +264,8 @@ func (e *evaluator) unfinished(leaf *certificate) verdict {
 		v.reasons = []Reason{*last.reason(BadSignature, "was not signed by the issuer that it names: the signature does not hold")}
 	case last.selfIssued():
 		v.reasons = []Reason{*last.reason(UnknownIssuer, "is its own issuer and not among the trusted ones")}
+	case e.namesake:
+		v.reasons = []Reason{*last.reason(UnknownIssuer, "is issued by %s, but by another key than that of the one at hand", issuerTitle(last))}
 	default:
 		v.reasons = []Reason{*last.reason(UnknownIssuer, "is issued by %s, which is neither trusted nor among the certificates at hand", issuerTitle(last))}
 	}

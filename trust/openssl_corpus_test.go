@@ -142,3 +142,31 @@ func TestOpenSSLPaths(t *testing.T) {
 		t.Errorf("only %d cases were judged", judged)
 	}
 }
+
+// TestRFC9216 walks to either of two authorities that certified each other, one with RSA and one with Ed25519.
+func TestRFC9216(t *testing.T) {
+	dir := filepath.Join(corpora(t), "rfc9216")
+	one := func(name string) *x509.Certificate {
+		t.Helper()
+		list := readPEM(t, filepath.Join(dir, name+".crt.pem"))
+		if len(list) != 1 {
+			t.Fatalf("%s holds %d certificates", name, len(list))
+		}
+		return list[0]
+	}
+	o := Options{Intermediates: certs(one("rsa-ca.cross-signed-by-ed25519"), one("ed25519-ca.cross-signed-by-rsa")), At: now}
+	for _, person := range []string{"alice", "bob", "carlos", "dana"} {
+		for _, anchor := range []string{"rsa-ca", "ed25519-ca"} {
+			t.Run(person+" by "+anchor, func(t *testing.T) {
+				o := o
+				o.Anchors = certs(one(anchor))
+				o.Usage = MailSigning
+				check(t, one(person+".sign"), o)
+				check(t, one(person+".encrypt"), o, WrongUsage)
+				o.Usage = MailEncryption
+				check(t, one(person+".encrypt"), o)
+				check(t, one(person+".sign"), o, WrongUsage)
+			})
+		}
+	}
+}

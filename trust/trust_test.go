@@ -85,7 +85,10 @@ func TestPaths(t *testing.T) {
 		}
 	})
 	t.Run("another root of the same name is another root", func(t *testing.T) {
-		check(t, alice.Cert, Options{Anchors: certs(other.Cert), Intermediates: up}, UnknownIssuer)
+		r := check(t, alice.Cert, Options{Anchors: certs(other.Cert), Intermediates: up}, UnknownIssuer)
+		if !strings.Contains(r.Reasons[0].Text, "another key") {
+			t.Errorf("%q does not say what differs", r.Reasons[0].Text)
+		}
 	})
 	t.Run("a self-signed stranger is not trusted", func(t *testing.T) {
 		check(t, other.Cert, Options{Anchors: anchors, Usage: AnyUsage}, UnknownIssuer)
