@@ -41,7 +41,7 @@ func databases(t testing.TB) []database {
 		return all
 	}
 	return append(all, database{PostgreSQL, func(t testing.TB) Config {
-		dsn, err := postgresServer(t).NewDatabase(t.Context())
+		dsn, err := postgresServer(t).NewSchema(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

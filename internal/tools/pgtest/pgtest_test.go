@@ -26,6 +26,21 @@ func TestStart(t *testing.T) {
 	if err := c.QueryRow(t.Context(), "SELECT 6 * 7").Scan(&n); err != nil || n != 42 {
 		t.Errorf("6 * 7 is %d, %v", n, err)
 	}
+	schema, err := s.NewSchema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inSchema, err := pgx.Connect(t.Context(), schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inSchema.Exec(t.Context(), "CREATE TABLE t (i int)"); err != nil {
+		t.Fatal(err)
+	}
+	var tables int
+	if err := inSchema.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()").Scan(&tables); err != nil || tables != 1 {
+		t.Errorf("a new schema with one table has %d, %v", tables, err)
+	}
 	s.Stop() // with the connection still open
 	if err := c.Ping(t.Context()); err == nil {
 		t.Error("the server still answers after Stop")
