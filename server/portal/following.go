@@ -59,8 +59,8 @@ func stepsOf(at workflow.Page, entries []audit.Entry) []step {
 			steps[i].Mark = "next"
 		}
 	}
-	if r := at.Revocation; r != nil {
-		steps = append(steps, step{Key: "step.revoked", Mark: "bad", At: r.At})
+	if r := at.Revocation; r != nil { // what was still to come does not come any more
+		steps = append(steps[:min(n, len(steps))], step{Key: "step.revoked", Mark: "bad", At: r.At})
 	}
 	return steps
 }

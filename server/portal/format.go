@@ -90,13 +90,11 @@ func address(s any) template.HTML {
 	return template.HTML(`<strong class="address">` + html.EscapeString(local) + `@<wbr>` + html.EscapeString(domain) + `</strong>`)
 }
 
-// paragraphs splits a plain text at its empty lines.
-func paragraphs(text string) []string {
-	var out []string
-	for _, p := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if p = strings.TrimSpace(p); p != "" {
-			out = append(out, p)
-		}
+// heading is the text of a paragraph of the agreement that is a heading, and empty for any other.
+func heading(paragraph string) string {
+	text, ok := strings.CutPrefix(paragraph, "§")
+	if !ok {
+		return ""
 	}
-	return out
+	return strings.TrimSpace(text)
 }

@@ -62,7 +62,7 @@ func functions(w words, a *assets, clock func() time.Time) template.FuncMap {
 		"short":      short,
 		"code":       code,
 		"address":    address,
-		"paragraphs": paragraphs,
+		"heading":    heading,
 		"secret":     func(s order.Secret) string { return string(s) },
 		"list":       func(v ...any) []any { return v },
 		"dict":       func(args ...any) map[string]any { return pairs(args) },

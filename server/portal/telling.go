@@ -34,7 +34,7 @@ func (w words) told(e audit.Entry) template.HTML {
 	if !w.has(id) {
 		return code(e.Action)
 	}
-	return w.html(id)
+	return w.html(id, "Kind", w.named("mail.kind", e.Detail["kind"]))
 }
 
 // actor says who did something.

@@ -3,13 +3,16 @@
 
 const language = document.documentElement.lang;
 
+// The reader's own variant of the page's language ("en-AU"), and the plainest one where the browser has none.
+const variant = navigator.languages.find((l) => l.split("-")[0] === language && l.includes("-")) ?? { en: "en-GB", de: "de-DE" }[language];
+
 // Times: the server writes UTC in words, with the exact instant in datetime and title.
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
     const style = "day" in time.dataset ? { dateStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
-    time.textContent = new Intl.DateTimeFormat(language, style).format(at);
+    time.textContent = new Intl.DateTimeFormat(variant, style).format(at);
   }
 }
 
