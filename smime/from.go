@@ -45,6 +45,19 @@ func authorOf(h *Header) author {
 	return one
 }
 
+// CheckFrom tells what a reader would find wrong between a mail's From and the certificate that signs it; nil when it
+// is the signer's address. It is for whoever is about to sign.
+func CheckFrom(h *Header, cert *x509.Certificate) *Reason {
+	from := authorOf(h)
+	if from.Doubt.Code != "" {
+		return &from.Doubt
+	}
+	if !from.isSigner(Addresses(cert)) {
+		return &Reason{SignerMismatch, "The mail is from " + from.Address + ", which is none of the signer's addresses."}
+	}
+	return nil
+}
+
 var (
 	oidSubjectAltName   = asn1.ObjectIdentifier{2, 5, 29, 17}
 	oidSmtpUTF8Mailbox  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 9}

@@ -42,6 +42,10 @@ type Options struct {
 	At time.Time
 	// From is the address that the signer must have, in place of that of the From field; "" takes the field.
 	From string
+	// KeySeen, when set, is told the hash of each encrypted content key of a mail that opened, before any of the text is
+	// handed on, and whether it was under an AEAD. It refuses, by an error, a key that it remembers from an AEAD and now
+	// sees under another cipher: somebody re-labelled that mail to have its text without the proof.
+	KeySeen func(encryptedKey [32]byte, aead bool) error
 	// Unwrap says what is written.
 	Unwrap Unwrap
 	// Limits bounds the CMS inside; see cms.Limits.
@@ -291,6 +295,13 @@ func (o *opener) encrypted(r *cms.Reader, at place) error {
 		return err
 	}
 	defer opened.Plaintext.Close()
+	if o.opts.KeySeen != nil {
+		for _, recipient := range opened.Recipients {
+			if err := o.opts.KeySeen(recipient.EncryptedKeyHash, opened.Authenticated); err != nil {
+				return err
+			}
+		}
+	}
 	layer.Opened, layer.Cipher, layer.Authenticated = true, opened.Cipher.String(), opened.Authenticated
 	layer.Recipients = len(opened.Recipients)
 	o.report.Layers = append(o.report.Layers, layer)
