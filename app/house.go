@@ -254,9 +254,19 @@ func (h *House) openDesk(ctx context.Context, o Options) error {
 		{Every: time.Hour, Job: jobs.New(lifecycle.RemindJob, nil).Once("remind"), AtStart: true},
 		{Every: 12 * time.Hour, Job: jobs.New(responderJob, nil).Once("responder")},
 		{Every: time.Hour, Job: jobs.New(tidyJob, nil).Once("tidy"), AtStart: true},
-	}, h.log)
+	}, slog.New(quiet{h.log.Handler()}))
 	return err
 }
+
+// quiet lets only warnings and worse through: what the job runner says of itself is of no use to an operator.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+func (q quiet) WithGroup(n string) slog.Handler      { return quiet{q.Handler.WithGroup(n)} }
 
 // carrier is the SMTP server where one is configured, and else the outbox. The outbox can be read in any case.
 func (h *House) carrier() (notify.Carrier, error) {

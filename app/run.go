@@ -36,6 +36,7 @@ type Doors struct {
 	Portal string // URL
 	Public string // URL of the listener, which need not be the public base URL of the certificates
 	Socket string // path
+	Data   string // the data directory
 	// Setup is the one-time link for the first administrator; empty once there is one.
 	Setup string
 }
@@ -103,7 +104,7 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 	if listeners.metrics != nil {
 		work.Go(func() error { return serve(ctx, h.server(meters.handler()), listeners.metrics) })
 	}
-	doors := Doors{Portal: h.PortalURL(), Public: "http://" + listeners.public.Addr().String(), Socket: h.home.path(socketFile)}
+	doors := Doors{Portal: h.PortalURL(), Public: "http://" + listeners.public.Addr().String(), Socket: h.home.path(socketFile), Data: h.home.dir}
 	if secret, err := h.Access.SetupLink(ctx); err == nil {
 		doors.Setup = doors.Portal + "/setup/" + string(secret)
 	} else if !fault.Is(err, fault.Conflict) {

@@ -93,14 +93,14 @@ func portOf(listen string) string {
 	return "80"
 }
 
-// announce tells where the doors are.
+// announce tells where the doors are, and what a careful operator does next.
 func announce(c *Console, h *app.House, d app.Doors) {
 	fmt.Fprintf(c.Stdout, "\nChancery is ready.\n\n  Portal   %s\n  Public   %s   (CRL, OCSP, CA certificates)\n", d.Portal, d.Public)
 	if d.Setup != "" {
 		fmt.Fprintf(c.Stdout, "\n  Set up the first administrator here; the link works once:\n  %s\n", d.Setup)
 	}
-	if w := h.Keys.Warning(); w != "" {
-		fmt.Fprintf(c.Stdout, "\n  Note: %s\n  Set a passphrase with: chancery protect --data DIR\n", w)
+	if !h.Keys.Protected() {
+		fmt.Fprintf(c.Stdout, "\n  Note: the CA keys are encrypted, but what opens them lies beside them. Set a passphrase\n  when this becomes more than a trial: stop, and run chancery protect --data %s\n", d.Data)
 	}
 	fmt.Fprintln(c.Stdout)
 }
