@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"io"
@@ -38,10 +40,24 @@ func (c *signCmd) Run(console *Console) error {
 	if err != nil {
 		return err
 	}
-	now := console.Now()
-	own, err := pickSigner(identities, now)
+	in, done, err := console.openInput(c.In)
 	if err != nil {
 		return err
+	}
+	defer done()
+	now := console.Now()
+	var header *smime.Header
+	if c.Outform == "smime" {
+		in, header = peekHeader(in)
+	}
+	own, err := pickSigner(identities, header, now)
+	if err != nil {
+		return err
+	}
+	if header != nil {
+		if reason := smime.CheckFrom(header, own.cert); reason != nil && reason.Code != smime.NoFrom { // an entity gets its From later
+			console.Warn("warning: readers will not trust the signature: %s", printable(reason.Text))
+		}
 	}
 	if now.After(own.cert.NotAfter) || now.Before(own.cert.NotBefore) {
 		console.Warn("warning: the certificate is not valid today; readers will not trust the signature")
@@ -50,27 +66,24 @@ func (c *signCmd) Run(console *Console) error {
 		Signers:      []cms.Signer{{Certificate: own.cert, Key: own.key.(crypto.Signer), PSS: c.PSS}},
 		Certificates: append(own.chain, extra...), Opaque: c.Opaque, At: now,
 	}
-	in, done, err := console.openInput(c.In)
-	if err != nil {
-		return err
-	}
-	defer done()
 	if c.Outform == "smime" {
 		return smime.Sign(console.Ctx, in, console.Stdout, opts)
 	}
 	return bare(console.Stdout, c.Outform, func(out io.Writer) error { return smime.SignCMS(console.Ctx, in, out, opts) })
 }
 
-// pickSigner takes the identity that may sign, valid before not, newest first. One that may not is never taken: nobody
-// would trust the signature.
-func pickSigner(identities []identity, now time.Time) (identity, error) {
+// pickSigner takes the identity that may sign: that of the From address first, valid before not, newest first. One
+// that may not is never taken: nobody would trust the signature. The header may be nil.
+func pickSigner(identities []identity, header *smime.Header, now time.Time) (identity, error) {
 	var best identity
+	bestIsFrom := false
 	for _, own := range identities {
 		if _, canSign := own.key.(crypto.Signer); !canSign || !maySign(own.cert) {
 			continue
 		}
-		if best.cert == nil || isBetter(own.cert, best.cert, now) {
-			best = own
+		isFrom := header != nil && smime.CheckFrom(header, own.cert) == nil
+		if best.cert == nil || isFrom && !bestIsFrom || isFrom == bestIsFrom && isBetter(own.cert, best.cert, now) {
+			best, bestIsFrom = own, isFrom
 		}
 	}
 	if best.cert == nil {
@@ -78,6 +91,30 @@ func pickSigner(identities []identity, now time.Time) (identity, error) {
 			"none of the certificates allows signing mail (key usage digitalSignature, extended key usage emailProtection); give one that does")
 	}
 	return best, nil
+}
+
+// peekHeader reads the header of a mail and gives the whole mail back. A header that is larger than the look ahead, or
+// too large, is left to whoever reads the mail: then it is nil.
+func peekHeader(in io.Reader) (io.Reader, *smime.Header) {
+	if seeker, canSeek := in.(io.ReadSeeker); canSeek {
+		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			header, failed := smime.ReadHeader(bufio.NewReader(seeker))
+			if _, err := seeker.Seek(at, io.SeekStart); err != nil || failed != nil {
+				return in, nil
+			}
+			return in, header
+		}
+	}
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	start, err := buffered.Peek(64 << 10)
+	if err == nil && !bytes.Contains(start, []byte("\n\n")) && !bytes.Contains(start, []byte("\r\n\r\n")) {
+		return buffered, nil
+	}
+	header, err := smime.ReadHeader(bufio.NewReader(bytes.NewReader(start)))
+	if err != nil {
+		return buffered, nil
+	}
+	return buffered, header
 }
 
 func maySign(cert *x509.Certificate) bool {
