@@ -58,8 +58,8 @@ func (s *Store) migrate(ctx context.Context, mustExist bool) error {
 	return wrap("bring the job tables up to date", s.migrateJobs(ctx))
 }
 
-// turn is the number of the advisory lock under which the nodes of a house bring the schema up to date.
-const turn = 0x6368616e63657279 // "chancery"
+// The advisory lock under which the nodes of a house bring its schema up to date: "chan", and where the house is.
+const lockTurn, unlockTurn = `SELECT pg_advisory_lock(1667785070, hashtext(current_schema()))`, `SELECT pg_advisory_unlock(1667785070, hashtext(current_schema()))`
 
 // takeTurn lets nodes that start together migrate one after the other.
 func (s *Store) takeTurn(ctx context.Context) (done func(), err error) {
@@ -67,12 +67,12 @@ func (s *Store) takeTurn(ctx context.Context) (done func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(turn)); err != nil {
+	if _, err := conn.ExecContext(ctx, lockTurn); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return func() {
-		conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(turn))
+		conn.ExecContext(context.WithoutCancel(ctx), unlockTurn)
 		conn.Close()
 	}, nil
 }

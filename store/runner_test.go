@@ -73,7 +73,7 @@ func soonRun(t *testing.T, c Config) {
 	for range 5 {
 		begun := time.Now()
 		enqueue(t, s, jobs.New("mail.send", args{"mail_x"}))
-		if got := within(t, 2*time.Second, ran, "the job"); got.Mail != "mail_x" {
+		if got := within(t, 10*time.Second, ran, "the job"); got.Mail != "mail_x" {
 			t.Errorf("arguments %+v", got)
 		}
 		slowest = max(slowest, time.Since(begun))
@@ -96,13 +96,13 @@ func triedAgain(t *testing.T, c Config) {
 		"test.gives": func(_ context.Context, a jobs.Attempt) error { given.Add(1); return jobs.Give(errors.New("never")) },
 	})
 	enqueue(t, s, jobs.New("test.fails", 1).Tries(2), jobs.New("test.gives", 1))
-	if a := within(t, 2*time.Second, attempts, "the first attempt"); a.Number != 1 || a.Last {
+	if a := within(t, 10*time.Second, attempts, "the first attempt"); a.Number != 1 || a.Last {
 		t.Errorf("first attempt %+v", a)
 	}
 	if a := within(t, 10*time.Second, attempts, "the second attempt"); a.Number != 2 || !a.Last {
 		t.Errorf("second attempt %+v", a)
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(10 * time.Second)
 	for {
 		got, err := s.Census(t.Context(), time.Now())
 		if err != nil {
@@ -138,22 +138,22 @@ func uniqueOnce(t *testing.T, c Config) {
 	})
 	one := jobs.New("test.unique", 1).Once("crl")
 	enqueue(t, s, one, one) // in one unit
-	within(t, 2*time.Second, ran, "the job")
+	within(t, 10*time.Second, ran, "the job")
 	enqueue(t, s, one) // while it runs
 	if n := jobRows(t, s); n != 1 {
 		t.Errorf("%d jobs are stored, want 1", n)
 	}
 	enqueue(t, s, jobs.New("test.other", 1).Once("crl")) // another kind
-	within(t, 2*time.Second, ran, "the job of another kind")
+	within(t, 10*time.Second, ran, "the job of another kind")
 	close(release)
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(10 * time.Second)
 	for jobRows(t, s) == 2 { // once it is done, the next is stored
 		enqueue(t, s, one)
 		if time.Now().After(deadline) {
 			t.Fatal("the identity of a finished job is still taken")
 		}
 	}
-	within(t, 2*time.Second, ran, "the job after the first was done")
+	within(t, 10*time.Second, ran, "the job after the first was done")
 }
 
 func periodicAgain(t *testing.T, c Config) {
@@ -190,7 +190,7 @@ func gracefulStop(t *testing.T, c Config) {
 	}, "test.endless": func(ctx context.Context, a jobs.Attempt) error { <-ctx.Done(); return ctx.Err() }}
 	r := start(t, s, table)
 	enqueue(t, s, jobs.New("test.slow", 1))
-	within(t, 2*time.Second, running, "the slow job")
+	within(t, 10*time.Second, running, "the slow job")
 	if err := r.Stop(t.Context()); err != nil || !done.Load() {
 		t.Errorf("stop returns %v, and the job was finished: %v", err, done.Load())
 	}
@@ -236,7 +236,7 @@ func TestTakeOver(t *testing.T) {
 	}
 	ran := make(chan jobs.Attempt, 1)
 	start(t, s, jobs.Table{"test.left": func(_ context.Context, a jobs.Attempt) error { ran <- a; return nil }})
-	if a := within(t, 2*time.Second, ran, "the job that was left behind"); a.Number != 2 {
+	if a := within(t, 10*time.Second, ran, "the job that was left behind"); a.Number != 2 {
 		t.Errorf("attempt %+v", a)
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 var writerCases = map[string]func(*testing.T, Config){
 	"two thousand units at once are all stored, and share commits": manyUnits,
+	"a unit that is refused is undone alone":                       refusedAlone,
 	"a unit that COMMIT refuses takes no other with it":            refusedByCommit,
 	"a unit that kills its connection takes no other with it":      brokenConnection,
 	"a caller who leaves while waiting stores nothing":             callerLeaves,
@@ -129,6 +130,32 @@ func expectTraces(t *testing.T, s *Store, errs []error, lost int) {
 	}
 	if n := verified(t, s); n != int64(want) {
 		t.Errorf("%d entries, want %d", n, want)
+	}
+}
+
+func refusedAlone(t *testing.T, c Config) {
+	s := open(t, c)
+	before := s.Stats()
+	refuse := func(context.Context, *tx) error { return fault.New(fault.Conflict, "test.no", "No.") }
+	errs := together(t, s, setting("unit0", nil), setting("unit1", refuse), setting("unit2", nil))
+	expectTraces(t, s, errs, 1)
+	if fault.CodeOf(errs[1]) != "test.no" {
+		t.Errorf("the refused unit is told %v", errs[1])
+	}
+	clash := func(ctx context.Context, t *tx) error { // a statement that the database refuses
+		_, err := t.exec(ctx, `INSERT INTO settings (key, value) VALUES ('unit0', 'y')`)
+		return err
+	}
+	errs = together(t, s, setting("more0", nil), setting("more1", clash), setting("more2", nil))
+	if errs[0] != nil || errs[1] == nil || errs[2] != nil {
+		t.Errorf("beside a unit that the database refuses: %v", errs)
+	}
+	after := s.Stats()
+	if commits, refused := after.Commits-before.Commits, after.Refused-before.Refused; commits != 4 || refused != 2 {
+		t.Errorf("%d commits, %d refusals; want two shared commits beside two of those that held the writer, and 2", commits, refused)
+	}
+	if n := verified(t, s); n != 4 {
+		t.Errorf("%d entries, want 4", n)
 	}
 }
 
