@@ -2,12 +2,15 @@ package smime
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,10 +36,23 @@ func newCast(t *testing.T) *cast {
 	t.Helper()
 	root := testca.New(t).Root(testca.P384)
 	issuing := root.Issuing()
-	return &cast{root: root, alice: issuing.Leaf("alice@example.com"), aliceRSA: issuing.Leaf("alice@example.com", testca.RSA2048),
-		bob: issuing.Leaf("bob@example.com"), bobRSA: issuing.Leaf("bob@example.com", testca.RSA2048),
+	keys := rsaKeys()
+	return &cast{root: root, alice: issuing.Leaf("alice@example.com"), aliceRSA: issuing.Leaf("alice@example.com", testca.Key(keys[0])),
+		bob: issuing.Leaf("bob@example.com"), bobRSA: issuing.Leaf("bob@example.com", testca.Key(keys[1])),
 		bob384: issuing.Leaf("bob@example.com", testca.P384)}
 }
+
+// rsaKeys are made once: they are what takes time.
+var rsaKeys = sync.OnceValue(func() (keys [2]*rsa.PrivateKey) {
+	for i := range keys {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		keys[i] = key
+	}
+	return keys
+})
 
 func signer(leaf *testca.Leaf) SignOptions {
 	return SignOptions{Signers: []cms.Signer{{Certificate: leaf.Cert, Key: leaf.Key}}, Certificates: leaf.Intermediates(), At: now}
@@ -303,4 +319,11 @@ func write(t *testing.T, dir, name, text string) {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// runQuietly starts a peer whose success does not matter, to tidy up.
+func runQuietly(dir, name string, args ...string) {
+	command := exec.Command(name, args...)
+	command.Dir = dir
+	_ = command.Run()
 }
