@@ -75,6 +75,9 @@ func TestAccountsAreManaged(t *testing.T) {
 	h.refused(alice.signIn(), fault.Anonymous, "sign-in.wrong")
 	h.refused(root.in(func(ctx context.Context) error { _, err := h.InviteAgain(ctx, alice.id); return err }), fault.Conflict, "account.disabled")
 	asRoot(func(ctx context.Context) error { return h.Enable(ctx, alice.id) })
+	if alice.who().SignedIn() {
+		t.Error("enabling the account brought back a session from before")
+	}
 	h.must(alice.signIn())
 
 	t.Run("others may not", func(t *testing.T) {

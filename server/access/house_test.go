@@ -94,6 +94,19 @@ func (h *house) node() *access.Access {
 	return a
 }
 
+// stumbling is the real store, except that commits fail when a test says so: the worst moment to do so.
+type stumbling struct {
+	*store.Store
+	fails func(access.Change) bool
+}
+
+func (s *stumbling) CommitAccess(ctx context.Context, c access.Change) error {
+	if s.fails != nil && s.fails(c) {
+		return fault.New(fault.Unavailable, "store.not-stored", "The database failed.")
+	}
+	return s.Store.CommitAccess(ctx, c)
+}
+
 // browser is somebody's browser: it keeps the cookie.
 type browser struct {
 	h       *house

@@ -16,6 +16,7 @@ func TestLimiter(t *testing.T) {
 	l := NewLimiter(map[Door]Limit{
 		DoorOrder: {Burst: 3, Every: time.Minute},
 		DoorMail:  {Burst: 100, Every: time.Second, AllBurst: 5, AllEvery: time.Second},
+		DoorLink:  {Burst: 1, Every: time.Hour, AllBurst: 1, AllEvery: time.Second},
 	}, func() time.Time { return now })
 	take := func(d Door, key string, want int) { // want: seconds to wait, 0 for none
 		t.Helper()
@@ -44,6 +45,10 @@ func TestLimiter(t *testing.T) {
 	take(DoorMail, "other", 1) // all together
 	now = now.Add(time.Second)
 	take(DoorMail, "other", 0)
+	take(DoorLink, "a", 0)
+	take(DoorLink, "b", 1) // all together, which costs b nothing of its own
+	now = now.Add(time.Second)
+	take(DoorLink, "b", 0)
 	take("a door without a limit", "a", 0)
 
 	if err := l.Take(DoorOrder, "c"); err != nil {

@@ -180,6 +180,15 @@ func TestWhatTheRefusedAreTold(t *testing.T) {
 			}
 		})
 	}
+	nobodys := Resource{Kind: AnOrder, ID: "1"}
+	for _, role := range []Role{Subscriber, Requester} {
+		if err := rights.Allow(Principal{Kind: Person, Roles: Roles{role}}, OrderRead, nobodys); !fault.Is(err, fault.Denied) {
+			t.Errorf("a %s without account and address at an order without either: got %v, want it denied", role, err)
+		}
+	}
+	if err := rights.Allow(Principal{Kind: Bearer, Purpose: order.ToStatus}, OrderRead, Resource{Kind: AnOrder}); err == nil {
+		t.Error("a link of no order opens an order without identifier")
+	}
 	if err := rights.Allow(Principal{Kind: Operator}, "audit.forge", Resource{}); !fault.Is(err, fault.Denied) {
 		t.Errorf("an action that does not exist: got %v, want it denied", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"chancery.example/fault"
 	"chancery.example/server/access"
+	"chancery.example/store"
 )
 
 func TestSessionCookie(t *testing.T) {
@@ -146,5 +147,30 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	h.must(end(root.browser, ""))
 	if alice.who().SignedIn() || !bob.who().SignedIn() {
 		t.Error("an administrator ended all of alice's sessions, and only those")
+	}
+}
+
+func TestASignInThatCannotBeStoredIsNone(t *testing.T) {
+	ledger := &stumbling{}
+	h := newHouse(t, func(c *access.Config) { ledger.Store = c.Ledger.(*store.Store); c.Ledger = ledger })
+	p := h.first()
+	h.must(p.in(h.SignOut))
+	code := h.code(p.secret)
+	ledger.fails = func(c access.Change) bool { return c.Session != nil }
+	h.refused(p.try(password, code), fault.Unavailable, "store.not-stored")
+	if p.cookie != nil {
+		t.Errorf("the browser got the cookie %v", p.cookie)
+	}
+	ledger.fails = func(c access.Change) bool { return len(c.Credentials) > 0 } // the unit fails; what scs stores after it would not
+	h.refused(p.try(password, code), fault.Unavailable, "store.not-stored")
+	all, err := h.store.Sessions(context.Background(), p.id)
+	h.must(err)
+	if p.cookie != nil || len(all) != 0 {
+		t.Errorf("the browser got the cookie %v, and %d sessions are stored, without the code being used up", p.cookie, len(all))
+	}
+	ledger.fails = nil
+	h.must(p.try(password, code)) // nothing was used up
+	if !p.who().SignedIn() {
+		t.Error("signing in again did not work")
 	}
 }

@@ -101,17 +101,20 @@ func TestCodesWorkOnce(t *testing.T) {
 		h.clock.pass(time.Hour)
 		code := h.code(p.secret)
 		const n = 5
-		errs := make([]error, n)
+		errs, browsers := make([]error, n), make([]*browser, n)
 		var wg sync.WaitGroup
 		for i := range n {
-			b := h.browser()
+			browsers[i] = h.browser()
 			wg.Go(func() {
-				errs[i] = b.in(func(ctx context.Context) error { _, err := h.SignIn(ctx, p.email, password, code); return err })
+				errs[i] = browsers[i].in(func(ctx context.Context) error { _, err := h.SignIn(ctx, p.email, password, code); return err })
 			})
 		}
 		wg.Wait()
 		won := 0
-		for _, err := range errs {
+		for i, err := range errs {
+			if browsers[i].who().SignedIn() != (err == nil) {
+				t.Errorf("who was told %v is signed in: %v", err, browsers[i].who().SignedIn())
+			}
 			if err == nil {
 				won++
 			} else {
@@ -297,6 +300,9 @@ func TestCredentials(t *testing.T) {
 		return p.in(func(ctx context.Context) error { return h.ConfirmTOTP(ctx, e.ID, code) })
 	}
 	h.refused(confirm(h.code(p.secret)), fault.Invalid, "totp.wrong") // the old app's
+	other := h.hire(p, "other@example.com", access.Auditor)
+	h.refused(other.in(func(ctx context.Context) error { return h.ConfirmTOTP(ctx, e.ID, h.code(fresh)) }), fault.Gone, "ceremony.gone")
+	h.refused(p.in(func(ctx context.Context) error { return h.FinishPasskeyRegistration(ctx, e.ID, "", nil) }), fault.Gone, "ceremony.gone")
 	h.must(confirm(h.code(fresh)))
 	h.refused(confirm(h.code(fresh)), fault.Gone, "ceremony.gone")
 	h.refused(p.signIn(), fault.Anonymous, "sign-in.wrong")
