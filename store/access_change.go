@@ -77,7 +77,7 @@ func (t *tx) putAccounts(ctx context.Context, accounts []access.Account) error {
 			return wrap("store an account", err)
 		}
 		if taken {
-			return fault.New(fault.Conflict, "account.exists", "There is an account with the address %s already.", r.Email)
+			return fault.New(fault.Conflict, "account.exists", "There is an account with the address %s already.", r.Email).With("email", r.Email)
 		}
 		if a.Version == 0 {
 			known, err := t.exists(ctx, `SELECT 1 FROM accounts WHERE id = $1`, r.ID)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,7 +109,8 @@ func (a *Access) beginRegistration(ctx context.Context, acc Account, stored []Cr
 		return Ceremonial{}, err
 	}
 	if len(h.keys) >= maxPasskeys {
-		return Ceremonial{}, fault.New(fault.Refused, "passkey.many", "You have %d passkeys, which is the most. Remove one first.", maxPasskeys)
+		return Ceremonial{}, fault.New(fault.Refused, "passkey.many", "You have %d passkeys, which is the most. Remove one first.", maxPasskeys).
+			With("most", strconv.Itoa(maxPasskeys))
 	}
 	var known []protocol.CredentialDescriptor
 	for _, k := range h.keys {

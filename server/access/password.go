@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
@@ -181,11 +182,12 @@ func Strength(password string, about ...string) int {
 func CheckPassword(password string, about ...string) error {
 	switch {
 	case len(password) > maxPassword:
-		return fault.New(fault.Invalid, "password.long", "This password is too long: at most %d bytes.", maxPassword)
+		return fault.New(fault.Invalid, "password.long", "This password is too long: at most %d bytes.", maxPassword).With("most", strconv.Itoa(maxPassword))
 	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return fault.New(fault.Invalid, "password.characters", "This password holds characters that cannot be typed. Please choose others.")
 	case utf8.RuneCountInString(password) < minPassword:
-		return fault.New(fault.Invalid, "password.short", "This password is too short: at least %d characters. A few random words are easy to remember.", minPassword)
+		return fault.New(fault.Invalid, "password.short", "This password is too short: at least %d characters. A few random words are easy to remember.", minPassword).
+			With("least", strconv.Itoa(minPassword))
 	case Strength(password, about...) < minScore:
 		return fault.New(fault.Invalid, "password.weak", "This password is easy to guess. A few random words are better than one word with digits.")
 	}

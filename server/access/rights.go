@@ -87,7 +87,8 @@ func (r *Rights) Allow(who Principal, do Action, on Resource) error {
 	case !who.SignedIn():
 		return fault.New(fault.Anonymous, "access.sign-in", "Please sign in first.")
 	case who.Kind == Program:
-		return fault.New(fault.Denied, "access.token", "This API token may not do that (%s). Its roles are: %s.", do, orNone(who.Roles)).With("action", string(do))
+		return fault.New(fault.Denied, "access.token", "This API token may not do that (%s). Its roles are: %s.", do, orNone(who.Roles)).
+			With("action", string(do)).With("roles", orNone(who.Roles))
 	}
 	return fault.New(fault.Denied, "access.denied", "Your account may not do that (%s). If you need it, ask an administrator for the role.", do).With("action", string(do))
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,8 @@ func (a *Access) checkToken(ctx context.Context, acc Account, r TokenRequest) (T
 		return Token{}, err
 	}
 	if !acc.Roles.Covers(roles) {
-		return Token{}, fault.New(fault.Denied, "token.roles", "A token can have only roles that its account has: %s.", orNone(acc.Roles))
+		return Token{}, fault.New(fault.Denied, "token.roles", "A token can have only roles that its account has: %s.", orNone(acc.Roles)).
+			With("roles", orNone(acc.Roles))
 	}
 	name, err := label(r.Name, "")
 	if err != nil {
@@ -95,7 +97,8 @@ func (a *Access) checkToken(ctx context.Context, acc Account, r TokenRequest) (T
 		}
 	}
 	if n >= maxTokens {
-		return Token{}, fault.New(fault.Refused, "token.many", "This account has %d tokens, which is the most. Revoke one first.", maxTokens)
+		return Token{}, fault.New(fault.Refused, "token.many", "This account has %d tokens, which is the most. Revoke one first.", maxTokens).
+			With("most", strconv.Itoa(maxTokens))
 	}
 	return Token{ID: newID("tok_"), Account: acc.ID, Name: name, Roles: roles, CreatedAt: now, ExpiresAt: now.Add(r.Life)}, nil
 }
