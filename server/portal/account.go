@@ -135,6 +135,9 @@ func (p *Portal) removeCredential(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (p *Portal) endSession(w http.ResponseWriter, r *http.Request) error {
+	if r.PostFormValue("id") == "" { // which would mean all of them
+		return errNothingNamed
+	}
 	return p.mended(w, r, p.Access.EndSession(r.Context(), access.From(r.Context()).Account, r.PostFormValue("id")), "", "ended")
 }
 

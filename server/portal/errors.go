@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	errNoPage = fault.New(fault.NotFound, "page.unknown", "There is no page at this address.")
-	errSignIn = fault.New(fault.Anonymous, "page.sign-in", "Please sign in first.")
+	errNoPage       = fault.New(fault.NotFound, "page.unknown", "There is no page at this address.")
+	errNothingNamed = fault.New(fault.Invalid, "form.empty", "The form did not say what to do. Please go back and try again.")
+	errSignIn       = fault.New(fault.Anonymous, "page.sign-in", "Please sign in first.")
 )
 
 // statuses translate the kinds of fault to HTTP (RFC 9110 15).

@@ -28,8 +28,11 @@ var doorLimits = map[access.Door]access.Limit{
 // limits counts the goes at each door.
 type limits struct{ *access.Limiter }
 
-func newLimits(clock func() time.Time) limits {
-	return limits{access.NewLimiter(doorLimits, clock)}
+func newLimits(of map[access.Door]access.Limit, clock func() time.Time) limits {
+	if of == nil {
+		of = doorLimits
+	}
+	return limits{access.NewLimiter(of, clock)}
 }
 
 // take asks for one go at a door for whoever sends the request.

@@ -317,6 +317,9 @@ func (p *Portal) changeAccount(w http.ResponseWriter, r *http.Request) error {
 	case "enable":
 		done, err = "enabled", p.Access.Enable(ctx, id)
 	case "session":
+		if r.PostFormValue("session") == "" { // which would mean all of them
+			return errNothingNamed
+		}
 		done, err = "ended", p.Access.EndSession(ctx, id, r.PostFormValue("session"))
 	case "token":
 		done, err = "ended", p.Access.RevokeToken(ctx, id, r.PostFormValue("token"))
@@ -326,7 +329,7 @@ func (p *Portal) changeAccount(w http.ResponseWriter, r *http.Request) error {
 			return p.showPerson(w, r, http.StatusOK, p.House().Origin+"/invite/"+string(secret), nil)
 		}
 	default:
-		return fault.New(fault.Invalid, "account.do", "The form did not say what to do.")
+		return errNothingNamed
 	}
 	if err != nil {
 		errs, err := p.tie(p.page(r, "").Lang, err, field)

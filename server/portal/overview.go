@@ -70,9 +70,13 @@ func (p *Portal) overview(w http.ResponseWriter, r *http.Request) error {
 func (p *Portal) notices(r *http.Request, lang string, c lifecycle.Census) []notice {
 	w := p.words[lang]
 	var bad, better []notice
-	house := p.House()
+	house, outbox := p.House(), p.may(r, access.OutboxRead)
 	if c.MailsFailed > 0 {
-		bad = append(bad, notice{Bad: true, Say: w.count("notice.mails-failed", c.MailsFailed), Link: "/admin/outbox?state=failed", Go: w.html("notice.mails-failed.go")})
+		n := notice{Bad: true, Say: w.count("notice.mails-failed", c.MailsFailed)}
+		if outbox {
+			n.Link, n.Go = "/admin/outbox?state=failed", w.html("notice.mails-failed.go")
+		}
+		bad = append(bad, n)
 	}
 	if c.JobsFailed > 0 {
 		bad = append(bad, notice{Bad: true, Say: w.count("notice.jobs-failed", c.JobsFailed)})
@@ -87,7 +91,11 @@ func (p *Portal) notices(r *http.Request, lang string, c lifecycle.Census) []not
 		better = append(better, notice{Say: w.html("notice.public-local", "Public", code(house.Public))})
 	}
 	if house.MailServer == "" {
-		better = append(better, notice{Say: w.html("notice.outbox"), Link: "/admin/outbox", Go: w.html("notice.outbox.go")})
+		n := notice{Say: w.html("notice.outbox")}
+		if outbox {
+			n.Link, n.Go = "/admin/outbox", w.html("notice.outbox.go")
+		}
+		better = append(better, n)
 	}
 	if house.KeyWarning != "" {
 		better = append(better, notice{Say: w.html("notice.key", "Warning", house.KeyWarning)})

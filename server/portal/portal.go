@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"chancery.example/audit"
+	"chancery.example/server/access"
 )
 
 // Options are what a Portal is made of. All fields are needed but the last two.
@@ -31,6 +32,8 @@ type Options struct {
 	// Proof reads the whole audit log and checks its chain.
 	Proof func(ctx context.Context) (audit.Proof, error)
 	House func() House
+	// Limits are of what anybody can trigger; nil for those that a person never meets.
+	Limits map[access.Door]access.Limit
 	Clock func() time.Time // time.Now
 	Log   *slog.Logger     // slog.Default()
 }
@@ -57,7 +60,7 @@ func New(o Options) (*Portal, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	p := &Portal{Options: o, limits: newLimits(o.Clock), mux: http.NewServeMux()}
+	p := &Portal{Options: o, limits: newLimits(o.Limits, o.Clock), mux: http.NewServeMux()}
 	var err error
 	if p.words, err = loadWords(); err != nil {
 		return nil, err
