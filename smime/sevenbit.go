@@ -64,7 +64,11 @@ func writeSafe(out io.Writer, h *Header, body *bufio.Reader, found survey) error
 func (w *walker) walk(h *Header, body *bufio.Reader, out io.Writer, depth int) error {
 	ct := h.contentType()
 	boundary := ct.Params["boundary"]
-	identity := h.encoding() == "7bit" || h.encoding() == "8bit" || h.encoding() == "binary"
+	wide := h.encoding() == "8bit" || h.encoding() == "binary"
+	identity := wide || h.encoding() == "7bit"
+	if wide && !w.writing { // the label alone makes relays convert (RFC 6152 3)
+		w.found.rewrite = true
+	}
 	switch {
 	case depth >= maxNesting:
 		return tooLarge("mail.nesting", "The mail has parts in parts deeper than %d.", maxNesting)

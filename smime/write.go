@@ -12,7 +12,7 @@ import (
 // the mail has it, since that is what verdicts are about. A mail that had nothing of its own gives what was inside
 // exactly as it was.
 func mergeHeaders(outer, inner *Header) *Header {
-	if outer == nil {
+	if outer == nil || outer == inner {
 		return inner
 	}
 	merged := &Header{end: "\r\n"}

@@ -1,6 +1,7 @@
 package smime
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/x509"
@@ -78,6 +79,79 @@ func TestSigningAPipe(t *testing.T) {
 			t.Errorf("%d octets: %s %v", size, report.Verdict, report.Reasons)
 		}
 	}
+}
+
+// A mail with nothing to take off comes out as it came.
+func TestContentOfAPlainMail(t *testing.T) {
+	for what, mail := range awkward {
+		opts := Options{Unwrap: Content}
+		var out bytes.Buffer
+		if _, err := Open(t.Context(), strings.NewReader(mail), &out, opts); err != nil || out.String() != mail {
+			t.Errorf("%s: came out as %.200q, error %v", what, out.String(), err)
+		}
+	}
+}
+
+// What is signed keeps what it says: every leaf decodes to the octets that were given, with canonical line ends in text.
+func TestSigningKeepsTheContent(t *testing.T) {
+	c := newCast(t)
+	for what, mail := range awkward {
+		t.Run(what, func(t *testing.T) {
+			var out bytes.Buffer
+			opts := c.reader()
+			opts.Unwrap = Content
+			if _, err := Open(t.Context(), strings.NewReader(signed(t, mail, signer(c.alice))), &out, opts); err != nil {
+				t.Fatal(err)
+			}
+			got, want := leavesOf(t, out.String()), leavesOf(t, mail)
+			for i := range want {
+				if !strings.Contains(what, "binary") {
+					want[i] = strings.ReplaceAll(strings.ReplaceAll(want[i], "\r\n", "\n"), "\n", "\r\n")
+				}
+			}
+			if strings.Join(got, "|") != strings.Join(want, "|") {
+				t.Errorf("%.300q, want %.300q", got, want)
+			}
+			if strings.Contains(strings.ToLower(out.String()), "transfer-encoding: 8bit") {
+				t.Errorf("still called 8bit:\n%s", out.String())
+			}
+		})
+	}
+}
+
+// leavesOf decodes every leaf.
+func leavesOf(t *testing.T, mail string) []string {
+	t.Helper()
+	body := bufio.NewReader(strings.NewReader(mail))
+	h, err := ReadHeader(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ct := h.contentType()
+	if ct.Type == "message/rfc822" {
+		inner, _ := io.ReadAll(body)
+		return leavesOf(t, string(inner))
+	}
+	if strings.HasPrefix(ct.Type, "multipart/") {
+		parts, _, err := splitAll(body, ct.Params["boundary"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, part := range parts {
+			all = append(all, leavesOf(t, part)...)
+		}
+		return all
+	}
+	r, err := decodeTransfer(h.encoding(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{string(text)}
 }
 
 func TestCipherForRecipients(t *testing.T) {
