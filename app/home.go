@@ -115,6 +115,14 @@ func (h home) finishMaking() error {
 	return os.Remove(making)
 }
 
+// clearAway removes a making that failed. One that was complete stays: the next survey finishes it.
+func (h home) clearAway() error {
+	if _, err := os.Stat(h.path(makingFolder, recordFile)); err == nil {
+		return nil
+	}
+	return os.RemoveAll(h.path(makingFolder))
+}
+
 // read reads the record.
 func (h home) read() (Record, error) {
 	var r Record

@@ -54,6 +54,7 @@ type House struct {
 	log        *slog.Logger
 	clock      func() time.Time
 	mode       profile.Mode
+	limits     map[access.Door]access.Limit
 }
 
 // Options are what Open needs beside the configuration.
@@ -64,12 +65,23 @@ type Options struct {
 	Clock      func() time.Time // time.Now
 	// Around, when set, stands between the conductor and its ledger. The kill tests end the process there.
 	Around func(workflow.Ledger) workflow.Ledger
+	// Limits of what anybody can trigger at the portal; nil for the usual ones. The benchmark lifts them.
+	Limits map[access.Door]access.Limit
 }
 
 // Exists reports whether the configured data directory holds a house. Parts of one without the rest are an error that
-// says what is missing.
+// says what is missing; a directory that another process works on is fault.Conflict.
 func Exists(c config.Config) (bool, error) {
-	state, err := home{dir: c.Data}.survey()
+	h := home{dir: c.Data}
+	if _, err := os.Stat(h.dir); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	held, err := h.lock() // a survey clears away what an interrupted making left, and must not meet one that is under way
+	if err != nil {
+		return false, err
+	}
+	defer held.Close()
+	state, err := h.survey()
 	return state == complete, err
 }
 
@@ -79,7 +91,7 @@ func Open(ctx context.Context, c config.Config, o Options) (*House, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	h := &House{config: c, home: home{dir: c.Data}, log: o.Log, clock: o.Clock}
+	h := &House{config: c, home: home{dir: c.Data}, log: o.Log, clock: o.Clock, limits: o.Limits}
 	if err := h.open(ctx, o); err != nil {
 		h.Close()
 		return nil, err
@@ -169,10 +181,10 @@ func (h *House) openAuthority(ctx context.Context, _ Options) error {
 		return err
 	}
 	root := status.Issuer{Name: ceremony.RootKey, Certificate: h.Hierarchy.Root, CertifiesCAs: true}
-	if key, err := h.Keys.Key(ceremony.RootKey); err == nil {
-		root.CRLSigner = key
-	} else if !fault.Is(err, fault.Unavailable) { // an offline root is as it should be
-		return err
+	if !h.Keys.Offline(ceremony.RootKey) { // offline is as it should be; here, but damaged, is not
+		if root.CRLSigner, err = h.Keys.Key(ceremony.RootKey); err != nil {
+			return err
+		}
 	}
 	h.Status, err = status.New(h.Store, status.Options{Clock: h.clock, Log: h.log}, root,
 		status.Issuer{Name: ceremony.IssuingKey, Certificate: h.Hierarchy.Issuing, CRLSigner: signer, Responder: responder})

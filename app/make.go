@@ -13,6 +13,7 @@ import (
 
 	"chancery.example/audit"
 	"chancery.example/ca/ceremony"
+	"chancery.example/ca/issuance"
 	"chancery.example/ca/keystore"
 	"chancery.example/config"
 	"chancery.example/fault"
@@ -46,7 +47,10 @@ func Make(ctx context.Context, c config.Config, m Making) error {
 	case state == complete:
 		return fault.New(fault.Conflict, "house.exists", "There is already a house in %s. Nothing was changed. Start it with: chancery serve --data %s", c.Data, c.Data)
 	}
-	return h.make(ctx, c, m)
+	if err := h.make(ctx, c, m); err != nil {
+		return errors.Join(err, h.clearAway())
+	}
+	return nil
 }
 
 // make does the ceremony in the making folder and moves the result into place.
@@ -64,8 +68,8 @@ func (h home) make(ctx context.Context, c config.Config, m Making) error {
 		return err
 	}
 	defer ledger.Close()
-	if _, err := ceremony.Open(ctx, ledger); err == nil {
-		return fault.New(fault.Conflict, "house.database-used", "The database already holds a house, but its keys are not in %s. Restore the data directory from a backup, or name an empty database.", h.dir)
+	if err := unused(ctx, ledger, h.dir); err != nil {
+		return err
 	}
 	if _, err := ceremony.Perform(ctx, keys, ledger, m.Plan, m.By, m.Now, m.Say); err != nil {
 		return err
@@ -90,6 +94,23 @@ func (h home) make(ctx context.Context, c config.Config, m Making) error {
 	return h.finishMaking()
 }
 
+// unused refuses a database that holds anything of a house, be it one whose making was interrupted: its intents name
+// keys that are gone, and must never be signed with others.
+func unused(ctx context.Context, ledger *store.Store, dir string) error {
+	certs, err := ledger.Certificates(ctx, issuance.Filter{House: true, Limit: 1})
+	if err != nil {
+		return err
+	}
+	intents, err := ledger.OpenIntents(ctx)
+	if err != nil {
+		return err
+	}
+	if len(certs)+len(intents) > 0 {
+		return fault.New(fault.Conflict, "house.database-used", "The database already holds a house or a part of one, but its keys are not in %s. Restore the data directory from a backup, or name an empty database.", dir)
+	}
+	return nil
+}
+
 // settingHouse is the ledger's setting that says whose it is.
 const settingHouse = "house"
 
@@ -101,6 +122,8 @@ func checkPublicURL(s string) error {
 		return fault.New(fault.Invalid, "public-url.malformed", "The public base URL %q cannot be used; write it like http://pki.example.com", s)
 	case u.Scheme != "http":
 		return fault.New(fault.Refused, "public-url.scheme", "The public base URL must begin with http://, not %s://: who checks a certificate cannot be asked for TLS first (SBR 7.1.2.3). What is fetched there is signed.", u.Scheme)
+	case strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
+		return fault.New(fault.Invalid, "public-url.ascii", "The public base URL %q has letters that a certificate cannot carry. Write the name of the host in its xn-- form.", s)
 	case strings.HasSuffix(u.Path, "/"):
 		return fault.New(fault.Invalid, "public-url.slash", "Please write the public base URL without a slash at its end: %s", strings.TrimRight(s, "/"))
 	}
@@ -118,8 +141,19 @@ func driver(c config.Config) string {
 // Protect changes how the CA keys of a house are protected.
 func Protect(c config.Config, passphrase func() (string, error), p keystore.Protection) error {
 	h := home{dir: c.Data}
-	if state, err := h.survey(); err != nil || state != complete {
-		return errors.Join(err, notThere(h.dir))
+	if _, err := os.Stat(h.dir); errors.Is(err, os.ErrNotExist) {
+		return notThere(h.dir)
+	}
+	held, err := h.lock()
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	switch state, err := h.survey(); {
+	case err != nil:
+		return err
+	case state != complete:
+		return notThere(h.dir)
 	}
 	keys, err := keystore.Open(filepath.Join(h.dir, keysFolder), passphrase)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chancery.example/audit"
+	"chancery.example/ca/ceremony"
 	"chancery.example/fault"
 	"chancery.example/server/access"
 	"chancery.example/server/api"
@@ -58,6 +59,9 @@ func (h *House) PortalURL() string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		host = "localhost"
 	}
+	if port == map[string]string{"http": "80", "https": "443"}[scheme] {
+		return scheme + "://" + strings.TrimSuffix(net.JoinHostPort(host, ""), ":") // browsers leave the usual port out of an origin
+	}
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
@@ -86,10 +90,15 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 	pub := public.New(h.Status, public.Options{House: h.Record.Organisation, Observer: meters, Clock: h.clock, Log: h.log})
 	front, back := h.doors(p, a, meters)
 
+	doors, err := h.addresses(ctx)
+	if err != nil {
+		return err
+	}
 	listeners, err := h.listen()
 	if err != nil {
 		return err
 	}
+	doors.Public = "http://" + listeners.public.Addr().String()
 	if err := h.runner.Start(ctx); err != nil {
 		listeners.close()
 		return err
@@ -104,12 +113,6 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 	if listeners.metrics != nil {
 		work.Go(func() error { return serve(ctx, h.server(meters.handler()), listeners.metrics) })
 	}
-	doors := Doors{Portal: h.PortalURL(), Public: "http://" + listeners.public.Addr().String(), Socket: h.home.path(socketFile), Data: h.home.dir}
-	if secret, err := h.Access.SetupLink(ctx); err == nil {
-		doors.Setup = doors.Portal + "/setup/" + string(secret)
-	} else if !fault.Is(err, fault.Conflict) {
-		return err
-	}
 	ready(doors)
 	err = work.Wait()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -117,10 +120,21 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 	return errors.Join(err, h.runner.Stop(stop))
 }
 
+// addresses are the doors as they are known before they are opened.
+func (h *House) addresses(ctx context.Context) (Doors, error) {
+	d := Doors{Portal: h.PortalURL(), Socket: h.home.path(socketFile), Data: h.home.dir}
+	secret, err := h.Access.SetupLink(ctx)
+	if fault.Is(err, fault.Conflict) { // there is an administrator
+		return d, nil
+	}
+	d.Setup = d.Portal + "/setup/" + string(secret)
+	return d, err
+}
+
 // portal makes the door for people.
 func (h *House) portal() (*portal.Portal, error) {
 	return portal.New(portal.Options{Orders: h.Conductor, Agreements: h.agreements, Desk: h.Desk, Ledger: h.Store, Outbox: h.outbox,
-		Authority: h.Status, Access: h.Access, Clock: h.clock, Log: h.log,
+		Authority: h.Status, Access: h.Access, Clock: h.clock, Log: h.log, Limits: h.limits,
 		Proof: func(ctx context.Context) (audit.Proof, error) {
 			head, err := h.Store.AuditHead(ctx)
 			if err != nil {
@@ -153,7 +167,7 @@ func (h *House) doors(p *portal.Portal, a *api.API, m *meters) (front, back http
 	return k.Headers(mux), inside
 }
 
-// ready says whether this node can do its work now.
+// ready says whether this node can do its work now. The list of an offline root does not count: no other node could do better.
 func (h *House) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
@@ -163,6 +177,9 @@ func (h *House) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, l := range h.Status.Lists() {
+		if l.Issuer == ceremony.RootKey && h.Keys.Offline(ceremony.RootKey) {
+			continue
+		}
 		if l.Number == 0 || h.clock().After(l.NextUpdate) {
 			http.Error(w, "the revocation list of "+l.Issuer+" is not current", http.StatusServiceUnavailable)
 			return

@@ -34,8 +34,8 @@ type Options struct {
 	House func() House
 	// Limits are of what anybody can trigger; nil for those that a person never meets.
 	Limits map[access.Door]access.Limit
-	Clock func() time.Time // time.Now
-	Log   *slog.Logger     // slog.Default()
+	Clock  func() time.Time // time.Now
+	Log    *slog.Logger     // slog.Default()
 }
 
 // Portal is the door for people. It is safe for concurrent use.
