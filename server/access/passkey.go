@@ -39,6 +39,8 @@ func newRelyingParty(house string, origin *url.URL) (*webauthn.WebAuthn, error) 
 	return webauthn.New(&webauthn.Config{
 		RPID: origin.Hostname(), RPDisplayName: house, RPOrigins: []string{origin.Scheme + "://" + origin.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
+		// QUIRK: password managers answer extensions that nobody asked for (credProps). No decision rests on them.
+		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			RequireResidentKey: &yes, ResidentKey: protocol.ResidentKeyRequirementRequired,
 			UserVerification: protocol.VerificationRequired,

@@ -106,7 +106,7 @@ func (a *authenticator) create(raw []byte) []byte {
 	object = append(append(object, 0x67), "attStmt"...)
 	object = append(append(object, 0xa0, 0x68), "authData"...)
 	object = append(binary.BigEndian.AppendUint16(append(object, 0x59), uint16(len(data))), data...)
-	return a.answer(map[string]any{
+	return a.answer(map[string]any{"credProps": map[string]any{"rk": true}}, map[string]any{
 		"clientDataJSON":    b64.EncodeToString(a.clientData("webauthn.create", o.PublicKey.Challenge)),
 		"attestationObject": b64.EncodeToString(object),
 	})
@@ -124,15 +124,15 @@ func (a *authenticator) get(raw []byte) []byte {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return a.answer(map[string]any{
+	return a.answer(map[string]any{}, map[string]any{
 		"clientDataJSON": b64.EncodeToString(client), "authenticatorData": b64.EncodeToString(data),
 		"signature": b64.EncodeToString(sig), "userHandle": b64.EncodeToString(a.handle),
 	})
 }
 
-func (a *authenticator) answer(response map[string]any) []byte {
+func (a *authenticator) answer(extensions, response map[string]any) []byte {
 	raw, err := json.Marshal(map[string]any{"id": b64.EncodeToString(a.id), "rawId": b64.EncodeToString(a.id), "type": "public-key",
-		"clientExtensionResults": map[string]any{}, "response": response})
+		"clientExtensionResults": extensions, "response": response})
 	if err != nil {
 		a.t.Fatal(err)
 	}
