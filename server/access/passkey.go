@@ -237,6 +237,9 @@ func (a *Access) FinishPasskeyLogin(ctx context.Context, ceremony string, answer
 	if err := a.needPasskeys(); err != nil {
 		return Principal{}, err
 	}
+	if browsingOf(ctx) == nil {
+		return Principal{}, errNoContext
+	}
 	from := From(ctx).Client
 	if err := a.attempts.Take(DoorSignIn, from.Key()); err != nil {
 		return Principal{}, err

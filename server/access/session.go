@@ -86,7 +86,7 @@ func (sessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 // sessionStore is scs's store on our ledger. Tokens arrive here as hashes.
 type sessionStore struct{ a *Access }
 
-var errNoContext = errors.New("access: sessions need a context")
+var errNoContext = errors.New("access: signing in needs a browser: call it under Authenticate")
 
 // Find, Commit and Delete without a context belong to scs's interface; it prefers those with one.
 func (sessionStore) Find(string) ([]byte, bool, error)      { return nil, false, errNoContext }

@@ -150,6 +150,20 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	}
 }
 
+func TestSigningInNeedsABrowser(t *testing.T) {
+	h := newHouse(t)
+	p := h.first()
+	for _, ctx := range []context.Context{context.Background(), operator()} {
+		if _, err := h.SignIn(ctx, p.email, password, h.code(p.secret)); err == nil {
+			t.Error("somebody signed in without a browser")
+		}
+		if _, err := h.FinishPasskeyLogin(ctx, "x", nil); err == nil {
+			t.Error("somebody signed in by passkey without a browser")
+		}
+	}
+	h.must(p.try(password, h.code(p.secret))) // nothing was used up
+}
+
 func TestASignInThatCannotBeStoredIsNone(t *testing.T) {
 	ledger := &stumbling{}
 	h := newHouse(t, func(c *access.Config) { ledger.Store = c.Ledger.(*store.Store); c.Ledger = ledger })

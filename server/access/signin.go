@@ -25,6 +25,9 @@ const unknownSubject = "account/unknown"
 // fault.Limited. Throttling goes by the typed address, whether or not there is such an account; passkeys are not
 // subject to it, so that nobody can be locked out by a stranger who types their address.
 func (a *Access) SignIn(ctx context.Context, email, password, code string) (Principal, error) {
+	if browsingOf(ctx) == nil {
+		return Principal{}, errNoContext
+	}
 	from := From(ctx).Client
 	address, acc, err := a.knock(ctx, email, from)
 	if err != nil {
@@ -106,7 +109,7 @@ func (a *Access) prove(ctx context.Context, acc Account, password, code string) 
 	}
 	var proved bool
 	if isTOTP(code) {
-		by, proved, err = "password", false, nil
+		by = "password"
 		c.Credentials, proved, err = a.proveTOTP(stored, code, now)
 	} else if recovery, ok := findRecovery(stored, acc.ID, code); ok {
 		by, proved = "recovery", true
