@@ -358,6 +358,8 @@ func TestDecryptedKeepsTheSignatureInside(t *testing.T) {
 func TestWhatIsNotOpened(t *testing.T) {
 	c := newCast(t)
 	sealed := encrypted(t, letter, recipients(c.bob))
+	gcm := recipients(c.bob)
+	gcm.Cipher = cms.AES256GCM
 	part := fromAlice + "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/html\r\n\r\n<img src=\"http://example.net/\r\n--m\r\n" +
 		asPart(sealed) + "\r\n--m\r\nContent-Type: text/html\r\n\r\n\">\r\n--m--\r\n"
 	bob := c.reader()
@@ -373,7 +375,7 @@ func TestWhatIsNotOpened(t *testing.T) {
 		{"a signed mail that is not encrypted", signed(t, letter, signer(c.alice)), bob, "mail.not-encrypted"},
 		{"no key", sealed, nobody, "mail.encrypted"},
 		{"a key of somebody else", sealed, stranger, "cms.decrypt"},
-		{"an altered text looks like a wrong key", corrupt(sealed), bob, "cms.decrypt"},
+		{"an altered text looks like a wrong key", corrupt(encrypted(t, letter, gcm)), bob, "cms.decrypt"},
 		{"an encryption of unknown transfer encoding", replace(t, sealed, "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: x-none"), bob, "mail.transfer-encoding"},
 	}
 	for _, test := range cases {
@@ -393,7 +395,7 @@ func TestWhatIsNotOpened(t *testing.T) {
 	})
 }
 
-// corrupt alters the last octets of the ciphertext, and with them the padding of CBC.
+// corrupt alters the last octets of the ciphertext and of its tag.
 func corrupt(mail string) string {
 	header, body := cut(mail)
 	der, _ := base64.StdEncoding.DecodeString(strings.ReplaceAll(strings.TrimSpace(body), "\r\n", ""))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chancery.example/testca"
+	"chancery.example/trust"
 )
 
 // The work of a gateway on a mail of 10 KB, one core, in process.
@@ -41,6 +42,7 @@ func BenchmarkVerify(b *testing.B) {
 				b.Fatal(err)
 			}
 			opts := (&cast{root: root}).anchors()
+			opts.Memory = trust.NewMemory(100) // as a gateway has it
 			b.ReportAllocs()
 			for b.Loop() {
 				report, err := Open(b.Context(), strings.NewReader(text.String()), nil, opts)

@@ -61,7 +61,7 @@ func (o *opener) signature(signed *cms.Signed, signer *cms.SignerInfo, crls []*t
 	o.integrity(&s, signer.DigestAlgorithm.OID, result)
 	path := trust.Evaluate(o.ctx, cert, trust.Options{
 		Anchors: o.opts.Anchors, Intermediates: append(slices.Clip(o.opts.Intermediates), signed.Certificates...), CRLs: crls,
-		At: o.opts.At, Revocation: o.opts.Revocation, Fetcher: o.opts.Fetcher, Usage: trust.MailSigning,
+		At: o.opts.At, Revocation: o.opts.Revocation, Fetcher: o.opts.Fetcher, Memory: o.opts.Memory, Usage: trust.MailSigning,
 	})
 	for _, reason := range path.Reasons {
 		s.doubt(string(reason.Code), reason.Text)

@@ -38,6 +38,8 @@ type Options struct {
 	Revocation trust.RevocationMode
 	// Fetcher gets what certificates name; nil: nothing is fetched.
 	Fetcher trust.Fetcher
+	// Memory spares a gateway checking the same issuers for every mail; nil remembers nothing.
+	Memory *trust.Memory
 	// At is the time that the question is about. It must be set where a signature is to be judged.
 	At time.Time
 	// From is the address that the signer must have, in place of that of the From field; "" takes the field.

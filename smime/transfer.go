@@ -216,6 +216,54 @@ func (c *crlfReader) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
+// WriteTo hands whole buffers on where nothing has to change, which is the usual case.
+func (c *crlfReader) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	var changed []byte
+	for {
+		if _, err := c.r.Peek(1); errors.Is(err, io.EOF) {
+			return total, nil
+		} else if err != nil {
+			return total, err
+		}
+		window, _ := c.r.Peek(c.r.Buffered())
+		text := window
+		if c.owed || hasBareLF(window, c.held) {
+			if changed == nil {
+				changed = make([]byte, bufferSize)
+			}
+			n, err := c.Read(changed)
+			if err != nil {
+				return total, err
+			}
+			text, window = changed[:n], nil
+		} else {
+			c.held = window[len(window)-1] == '\r'
+		}
+		n, err := w.Write(text)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+		c.r.Discard(len(window))
+	}
+}
+
+// hasBareLF reports whether a line ends without CR; held tells whether a CR stands before the text.
+func hasBareLF(text []byte, held bool) bool {
+	for at := 0; ; {
+		next := bytes.IndexByte(text[at:], '\n')
+		if next < 0 {
+			return false
+		}
+		at += next
+		if at == 0 && !held || at > 0 && text[at-1] != '\r' {
+			return true
+		}
+		at++
+	}
+}
+
 // crlfWriter is crlfReader for what is written.
 type crlfWriter struct {
 	w    io.Writer

@@ -67,12 +67,19 @@ func TestBase64WriterIsReadBack(t *testing.T) {
 func TestCanonicalLineEnds(t *testing.T) {
 	cases := map[string]string{
 		"a\nb\r\nc\n": "a\r\nb\r\nc\r\n", "\n\n": "\r\n\r\n", "a\rb": "a\rb", "a\r\r\n": "a\r\r\n", "": "", "\r": "\r",
-		strings.Repeat("x\n", 50_000): strings.Repeat("x\r\n", 50_000),
+		strings.Repeat("x\n", 50_000):          strings.Repeat("x\r\n", 50_000),
+		strings.Repeat("x\r\n", 9_999) + "\ny": strings.Repeat("x\r\n", 9_999) + "\r\ny",
 	}
 	for in, want := range cases {
 		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in))} {
 			if got, err := io.ReadAll(newCRLFReader(r)); err != nil || string(got) != want {
 				t.Errorf("read %.30q: %.30q, want %.30q", in, got, want)
+			}
+		}
+		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in)), iotest.HalfReader(strings.NewReader(in))} {
+			var out bytes.Buffer
+			if n, err := newCRLFReader(r).WriteTo(&out); err != nil || out.String() != want || n != int64(len(want)) {
+				t.Errorf("hand on %.30q: %.30q, want %.30q", in, out.String(), want)
 			}
 		}
 		if got, err := io.ReadAll(iotest.OneByteReader(newCRLFReader(strings.NewReader(in)))); err != nil || string(got) != want {
