@@ -99,7 +99,7 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 		return err
 	}
 	doors.Public = "http://" + listeners.public.Addr().String()
-	if err := h.runner.Start(ctx); err != nil {
+	if err := h.runner.Start(context.WithoutCancel(ctx)); err != nil { // it is stopped below, after the doors
 		listeners.close()
 		return err
 	}

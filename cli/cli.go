@@ -21,9 +21,10 @@ import (
 type root struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	// The house: starts and administers it; all but the first three speak to a running one.
+	// The house: starts and administers it; all but the first four speak to a running one.
 	Serve   serveCmd   `cmd:"" group:"house" help:"Start everything, on embedded defaults when nothing is configured."`
 	Init    initCmd    `cmd:"" group:"house" help:"Make a new house: root, issuing CA, database."`
+	Config  configCmd  `cmd:"" group:"house" help:"Print a configuration with every setting, or check one."`
 	Protect protectCmd `cmd:"" group:"house" help:"Set, change or remove the passphrase of the CA keys."`
 	Order   orderCmd   `cmd:"" group:"house" help:"Order certificates and see how far orders are."`
 	Cert    certCmd    `cmd:"" group:"house" help:"Search, see and revoke certificates."`

@@ -10,6 +10,7 @@ import (
 
 	"chancery.example/ca/issuance"
 	"chancery.example/ca/status"
+	"chancery.example/fault"
 	"chancery.example/lifecycle"
 	"chancery.example/ra/order"
 	"chancery.example/server/access"
@@ -40,7 +41,8 @@ type Revocation struct {
 
 type certificateReply struct{ Body Certificate }
 
-type bySerial struct {
+// BySerial names a certificate in a path; see ByOrder.
+type BySerial struct {
 	Serial string `path:"serial" doc:"The serial number in hex." maxLength:"80"`
 }
 
@@ -60,14 +62,14 @@ type certificatesReply struct {
 }
 
 type revoke struct {
-	bySerial
+	BySerial
 	Body struct {
 		Reason string `json:"reason" doc:"Why." example:"superseded" enum:"superseded,cessation-of-operation,affiliation-changed,key-compromise,privilege-withdrawn,unspecified"`
 	}
 }
 
 type renew struct {
-	bySerial
+	BySerial
 	Body struct {
 		Agreement       string `json:"agreement" doc:"The version of the subscriber agreement that the holder accepts." maxLength:"32"`
 		AgreementSHA256 string `json:"agreement_sha256" maxLength:"64"`
@@ -82,7 +84,7 @@ func (a *API) certificates() {
 	call(a, access.CertificateRevoke, huma.Operation{OperationID: "revoke-certificate", Method: http.MethodPost, Path: "/api/v1/certificates/{serial}/revoke",
 		Summary: "Revoke a certificate", Description: "For good. It is in the CRL and in OCSP within a second, and the holder gets a mail."}, a.revoke)
 	call(a, access.OrderRenew, huma.Operation{OperationID: "renew-certificate", Method: http.MethodPost, Path: "/api/v1/certificates/{serial}/renew", DefaultStatus: http.StatusCreated,
-		Summary: "Order the successor of a certificate", Description: "The same claims, a new key. Fresh evidence is used again; otherwise the mailbox is asked to confirm."}, a.renew)
+		Summary: "Order the successor of a certificate", Description: "The same claims, a new key. Fresh evidence is used again where the key is born at pick-up; with a request, or without fresh evidence, the mailbox is asked to confirm."}, a.renew)
 }
 
 func (a *API) certificateOut(ctx context.Context, c issuance.Certificate) (Certificate, error) {
@@ -122,7 +124,7 @@ func (a *API) listCertificates(ctx context.Context, in *listCertificates) (*cert
 	return out, nil
 }
 
-// findCertificate reads a certificate and checks that the caller may do this to it.
+// findCertificate reads a certificate and checks that the caller may do this to it. Whoever may not see it learns nothing of it.
 func (a *API) findCertificate(ctx context.Context, serial string, do access.Action) (issuance.Certificate, error) {
 	s, err := issuance.ParseSerial(serial)
 	if err != nil {
@@ -139,13 +141,16 @@ func (a *API) findCertificate(ctx context.Context, serial string, do access.Acti
 		}
 	}
 	on := access.OfCertificate(c, o)
+	if !a.Rights.Can(access.From(ctx), access.CertificateRead, on) {
+		return issuance.Certificate{}, fault.New(fault.NotFound, "serial.unknown", "There is no certificate with this serial number.")
+	}
 	if do == access.OrderRenew {
 		on = access.OfOrder(o)
 	}
 	return c, a.Rights.Allow(access.From(ctx), do, on)
 }
 
-func (a *API) getCertificate(ctx context.Context, in *bySerial) (*certificateReply, error) {
+func (a *API) getCertificate(ctx context.Context, in *BySerial) (*certificateReply, error) {
 	c, err := a.findCertificate(ctx, in.Serial, access.CertificateRead)
 	if err != nil {
 		return nil, err

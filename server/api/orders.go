@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"chancery.example/approval"
+	"chancery.example/fault"
 	"chancery.example/mailbox"
 	"chancery.example/ra/order"
 	"chancery.example/ra/workflow"
@@ -67,7 +68,8 @@ type newOrder struct {
 	}
 }
 
-type byOrder struct {
+// ByOrder names an order in a path. It is exported because the framework fills embedded fields only then.
+type ByOrder struct {
 	ID string `path:"id" doc:"The order's ID." maxLength:"64"`
 }
 
@@ -86,7 +88,7 @@ type ordersReply struct {
 }
 
 type cancelOrder struct {
-	byOrder
+	ByOrder
 	Body struct {
 		Reason string `json:"reason,omitempty" maxLength:"500"`
 	}
@@ -156,10 +158,14 @@ func (a *API) find(ctx context.Context, id string, do access.Action) (order.Orde
 	if err != nil {
 		return o, err
 	}
-	return o, a.Rights.Allow(access.From(ctx), do, access.OfOrder(o))
+	who, on := access.From(ctx), access.OfOrder(o)
+	if !a.Rights.Can(who, access.OrderRead, on) {
+		return order.Order{}, fault.New(fault.NotFound, "order.unknown", "There is no such order.")
+	}
+	return o, a.Rights.Allow(who, do, on)
 }
 
-func (a *API) getOrder(ctx context.Context, in *byOrder) (*orderReply, error) {
+func (a *API) getOrder(ctx context.Context, in *ByOrder) (*orderReply, error) {
 	o, err := a.find(ctx, in.ID, access.OrderRead)
 	if err != nil {
 		return nil, err
@@ -167,15 +173,15 @@ func (a *API) getOrder(ctx context.Context, in *byOrder) (*orderReply, error) {
 	return &orderReply{Body: orderOut(o, a.Now())}, nil
 }
 
-func (a *API) resend(ctx context.Context, in *byOrder) (*orderReply, error) {
+func (a *API) resend(ctx context.Context, in *ByOrder) (*orderReply, error) {
 	return a.inform(ctx, in, func(o order.Order) error { return a.Orders.Resend(ctx, o.ID, access.From(ctx).Actor()) })
 }
 
-func (a *API) pickupLink(ctx context.Context, in *byOrder) (*orderReply, error) {
+func (a *API) pickupLink(ctx context.Context, in *ByOrder) (*orderReply, error) {
 	return a.inform(ctx, in, func(o order.Order) error { return a.Orders.AskPickup(ctx, o.ID, access.From(ctx).Actor()) })
 }
 
-func (a *API) inform(ctx context.Context, in *byOrder, send func(order.Order) error) (*orderReply, error) {
+func (a *API) inform(ctx context.Context, in *ByOrder, send func(order.Order) error) (*orderReply, error) {
 	o, err := a.find(ctx, in.ID, access.OrderInform)
 	if err != nil {
 		return nil, err
@@ -209,7 +215,7 @@ func (a *API) again(ctx context.Context, id order.ID) (*orderReply, error) {
 	return &orderReply{Body: orderOut(o, a.Now())}, nil
 }
 
-func (a *API) orderCertificate(ctx context.Context, in *byOrder) (*fileReply, error) {
+func (a *API) orderCertificate(ctx context.Context, in *ByOrder) (*fileReply, error) {
 	o, err := a.find(ctx, in.ID, access.OrderRead)
 	if err != nil {
 		return nil, err
