@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chancery.example/ca/status"
+	"chancery.example/fault"
 	"chancery.example/lifecycle"
 	"chancery.example/notify"
 	"chancery.example/ra/order"
@@ -165,6 +166,32 @@ func TestCataloguesKnowEveryName(t *testing.T) {
 			if !w.has(id) && id != "state.delivered" {
 				t.Errorf("%s lacks %s", lang, id)
 			}
+		}
+	}
+}
+
+func TestFaultsAreSaidInGerman(t *testing.T) {
+	all, err := loadWords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range catalogue(t, "fault.de.json") {
+		if strings.HasPrefix(all["de"].text(id), "⟦") {
+			t.Errorf("%s cannot be said", id)
+		}
+	}
+	told := fault.New(fault.Refused, "request.other-mailbox", "The request names bob.").With("requested", "bob@example.com").With("ordered", "alice@example.com")
+	for _, c := range []struct {
+		name, lang, want string
+		err              error
+	}{
+		{"a code of the catalogue, with its values", "de", "Der Antrag nennt bob@example.com, bestellt ist aber alice@example.com. Machen Sie einen Antrag für die bestellte Adresse, oder einen ohne Adresse.", told},
+		{"English is said by the fault itself", "en", "The request names bob.", told},
+		{"without its values the English sentence is better than a gap", "de", "The request names bob.", fault.New(fault.Refused, "request.other-mailbox", "The request names bob.")},
+		{"a code that is not in the catalogue", "de", "Only here.", fault.New(fault.Refused, "only.here", "Only here.")},
+	} {
+		if got := all[c.lang].fault(c.err); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -38,6 +38,11 @@ func (p *Portal) bearer(purpose order.Purpose, a access.Action, h func(w http.Re
 	return p.open(func(w http.ResponseWriter, r *http.Request) error {
 		secret := order.Secret(r.PathValue("secret"))
 		page, err := p.Orders.Open(r.Context(), purpose, secret)
+		if fault.Is(err, fault.NotFound) { // somebody guesses, or copied badly
+			if err := p.limits.take(doorLink, r); err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return badLink{err: err, purpose: purpose, secret: secret}
 		}

@@ -99,8 +99,8 @@ func (s *stage) walk(t *testing.T, b *browser, p access.Principal, r portal.Rout
 	want := false
 	switch {
 	case r.Link: // no role opens a link of which it has not the secret: it is unknown to everybody
-		if res.StatusCode != http.StatusNotFound {
-			t.Errorf("%s %s without its secret is %d, want 404", r.Method, r.Pattern, res.StatusCode)
+		if res.StatusCode != http.StatusNotFound && res.StatusCode != http.StatusTooManyRequests { // the walk guesses a lot
+			t.Errorf("%s %s without its secret is %d, want 404 or 429", r.Method, r.Pattern, res.StatusCode)
 		}
 		return
 	case r.Action != "":
