@@ -28,6 +28,9 @@ const (
 type Options struct {
 	// Keys are tried on encrypted mails.
 	Keys []cms.DecryptionKey
+	// KeysFor, when set, is asked for the keys of each recipient in place of Keys, by a house with more keys than it
+	// wants to hold at once.
+	KeysFor func(cms.RecipientInfo) []cms.DecryptionKey
 	// Anchors are trusted without question; see trust.Options.
 	Anchors []*x509.Certificate
 	// Intermediates may help to build paths, and to find signers whose certificate the mail does not carry.
@@ -284,15 +287,22 @@ func (o *opener) encrypted(r *cms.Reader, at place) error {
 	if r.Type() == cms.TypeAuthEnvelopedData {
 		layer.Type = "auth-enveloped-data"
 	}
-	if len(o.opts.Keys) == 0 && at.signed { // who only checks the signature outside needs no key
+	hasKeys := len(o.opts.Keys) > 0 || o.opts.KeysFor != nil
+	if !hasKeys && at.signed { // who only checks the signature outside needs no key
 		o.report.Layers = append(o.report.Layers, layer)
 		o.aead = false
 		return nil
 	}
-	if len(o.opts.Keys) == 0 {
+	if !hasKeys {
 		return fault.New(fault.Invalid, "mail.encrypted", "The mail is encrypted; give the key and certificate that open it.")
 	}
-	opened, err := r.Decrypt(o.opts.Keys)
+	var opened *cms.Opened
+	var err error
+	if o.opts.KeysFor != nil {
+		opened, err = r.DecryptWith(o.opts.KeysFor)
+	} else {
+		opened, err = r.Decrypt(o.opts.Keys)
+	}
 	if err != nil {
 		return err
 	}

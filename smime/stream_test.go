@@ -128,6 +128,22 @@ func TestKeysAreToldBeforeTheTextIsHandedOn(t *testing.T) {
 	}
 }
 
+func TestKeysFromAHouse(t *testing.T) {
+	c := newCast(t)
+	opts := c.anchors()
+	asked := 0
+	opts.KeysFor = func(recipient cms.RecipientInfo) []cms.DecryptionKey {
+		asked++
+		if recipient.Matches(c.bob.Cert) {
+			return keysOf(c.bob)
+		}
+		return nil
+	}
+	if report := open(t, encrypted(t, letter, recipients(c.bobRSA, c.bob)), opts); !report.Layers[0].Opened || asked != 2 {
+		t.Errorf("asked %d times, report %+v", asked, report)
+	}
+}
+
 func TestAFooterBehindAnOpaqueSignature(t *testing.T) {
 	c := newCast(t)
 	opts := signer(c.alice)
