@@ -1,7 +1,6 @@
 package smime
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -205,20 +204,11 @@ func (o *opener) besideContent(signature, content io.Reader) error {
 	if _, err := io.Copy(io.MultiWriter(exact, &crlfWriter{w: canonical}), content); err != nil {
 		return err
 	}
-	at := place{whole: true}
-	signed, err := cms.VerifyDigested(bytes.NewReader(der), exact, o.opts.Limits)
+	signed, err := o.verifyEither(der, canonical, exact)
 	if err != nil {
 		return err
 	}
-	for _, signer := range signed.Signers {
-		if _, result := o.signerCertificate(signed, signer); result.Reason == cms.ReasonContentChanged {
-			if signed, err = cms.VerifyDigested(bytes.NewReader(der), canonical, o.opts.Limits); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return o.judge(signed, 0, 0, at)
+	return o.judge(signed, 0, 0, place{whole: true})
 }
 
 func describeEntity(id cms.EntityIdentifier) string {

@@ -213,9 +213,13 @@ func TestWeReadWhatOpenSSLMakes(t *testing.T) {
 	content := "Content-Type: text/plain\r\n\r\nhello\r\n"
 	fields := []string{"-from", "alice@example.com", "-to", "bob@example.com", "-subject", "A letter"}
 	sign := []string{"cms", "-sign", "-signer", "alice-cert.pem", "-inkey", "alice-key.pem", "-certfile", "alice-chain.pem"}
-	for name, extra := range map[string][]string{"detached": nil, "opaque": {"-nodetach"}, "streamed": {"-nodetach", "-stream"}, "SKI": {"-keyid"}} {
+	for name, extra := range map[string][]string{"detached": nil, "detached with line feeds as they are": {"-binary"}, "opaque": {"-nodetach"}, "streamed": {"-nodetach", "-stream"}, "SKI": {"-keyid"}} {
 		t.Run("signed, "+name, func(t *testing.T) {
-			text := run(t, dir, content, "openssl", append(append(sign, extra...), fields...)...)
+			input := content
+			if strings.Contains(name, "line feeds") {
+				input = strings.ReplaceAll(content, "\r\n", "\n")
+			}
+			text := run(t, dir, input, "openssl", append(append(sign, extra...), fields...)...)
 			if report := open(t, text, c.reader()); report.Verdict != Valid {
 				t.Errorf("verdict %s, %+v", report.Verdict, report.Reasons)
 			}

@@ -98,8 +98,14 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	if o.allDigests {
 		announced = nil
 	}
-	digester := cms.NewDigester(announced...)
-	content := bufio.NewReaderSize(io.TeeReader(newCRLFReader(first), digester), bufferSize)
+	canonical, exact := cms.NewDigester(announced...), (*cms.Digester)(nil)
+	raw := bufio.NewReaderSize(first, bufferSize)
+	if first = raw; beginsWithBareLF(raw) {
+		// QUIRK: openssl cms -sign -binary signs line feeds as they are, against RFC 8551 3.1.1.
+		exact = cms.NewDigester(announced...)
+		first = io.TeeReader(raw, exact)
+	}
+	content := bufio.NewReaderSize(io.TeeReader(newCRLFReader(first), canonical), bufferSize)
 	if err := o.inside(content, at); err != nil {
 		return err
 	}
@@ -111,7 +117,7 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	signed, err := cms.VerifyDigested(bytes.NewReader(signature), digester, o.opts.Limits)
+	signed, err := o.verifyEither(signature, canonical, exact)
 	if fault.CodeOf(err) == "cms.content-twice" {
 		o.broken(TwoContents, "The signature brings a text of its own beside the one that is shown.", within, at)
 		return drain(body)
@@ -126,6 +132,28 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 		return err
 	}
 	return drain(body)
+}
+
+// verifyEither checks a signature against the content with canonical line ends and, where that is not what was signed,
+// against the content as it is. Only one can match. The second may be nil.
+func (o *opener) verifyEither(signature []byte, canonical, exact *cms.Digester) (*cms.Signed, error) {
+	signed, err := cms.VerifyDigested(bytes.NewReader(signature), canonical, o.opts.Limits)
+	if err != nil || exact == nil {
+		return signed, err
+	}
+	for _, signer := range signed.Signers {
+		if _, result := o.signerCertificate(signed, signer); result.Reason == cms.ReasonContentChanged {
+			return cms.VerifyDigested(bytes.NewReader(signature), exact, o.opts.Limits)
+		}
+	}
+	return signed, nil
+}
+
+// beginsWithBareLF tells a mail that is stored with line feeds only by its first line.
+func beginsWithBareLF(r *bufio.Reader) bool {
+	start, _ := r.Peek(1024)
+	end := bytes.IndexByte(start, '\n')
+	return end == 0 || end > 0 && start[end-1] != '\r'
 }
 
 // signaturePart reads the second part of a multipart/signed, which is bounded.
