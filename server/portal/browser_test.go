@@ -15,10 +15,14 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
 )
 
 // shots is where pictures of every page go, for people to look at: go test ./server/portal -run Axe -shots DIR
 var shots = flag.String("shots", "", "folder for pictures of every page; empty for none")
+
+// lang is the language of the pages that axe looks at.
+var lang = flag.String("pages-lang", "en", "language of the pages that axe looks at")
 
 // axeScript finds axe-core, which make test fetches from npm.
 func axeScript(t testing.TB) string {
@@ -135,30 +139,48 @@ func TestAxeFindsNothingOnAnyPage(t *testing.T) {
 	views := s.views()
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
-			wear := s.wear(nil)
-			if v.staff {
-				wear = s.wear(s.admin)
-			}
-			run(t, ctx, chromedp.EmulateViewport(1280, 900), scheme("light"), wear)
-			run(t, ctx, s.visit(v, "en")...)
-			light, steps := axe(script, `{resultTypes: ["violations"]}`)
-			run(t, ctx, steps...)
-			tell(t, "light", *light)
-			s.picture(t, ctx, v.name+"-light")
-			run(t, ctx, scheme("dark"))
-			dark, steps := axe(script, `{resultTypes: ["violations"], runOnly: ["color-contrast"]}`)
-			run(t, ctx, steps...)
-			tell(t, "dark", *dark)
-			s.picture(t, ctx, v.name+"-dark")
-			run(t, ctx, scheme("light"), chromedp.EmulateViewport(360, 740))
-			var over int
-			run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over))
-			if over > 0 {
-				t.Errorf("at 360 px the page is %d px too wide", over)
-			}
-			s.picture(t, ctx, v.name+"-narrow")
+			run(t, ctx, chromedp.EmulateViewport(1280, 900), scheme("light"), s.wear(s.who(v)))
+			run(t, ctx, s.visit(v, *lang)...)
+			s.examine(t, ctx, script, v.name)
 		})
 	}
+	t.Run("codes", func(t *testing.T) {
+		run(t, ctx, chromedp.EmulateViewport(1280, 900), scheme("light"), s.wear(nil))
+		var uri string
+		run(t, ctx, chromedp.Navigate(s.doors.Portal+s.invitation+"?lang="+*lang), chromedp.Value(`input[name=uri]`, &uri))
+		secret, err := url.Parse(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := totp.GenerateCode(secret.Query().Get("secret"), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, ctx, chromedp.SendKeys("#password", goodPassword), chromedp.SendKeys("#code", code),
+			chromedp.Click("main form > button[type=submit]"), chromedp.WaitVisible(".codes"))
+		s.examine(t, ctx, script, "codes")
+	})
+}
+
+// examine runs axe on the page as it is, in light and dark, and looks whether it fits a phone.
+func (s *stage) examine(t *testing.T, ctx context.Context, script, name string) {
+	t.Helper()
+	light, steps := axe(script, `{resultTypes: ["violations"]}`)
+	run(t, ctx, steps...)
+	tell(t, "light", *light)
+	s.picture(t, ctx, name+"-light")
+	run(t, ctx, scheme("dark"))
+	dark, steps := axe(script, `{resultTypes: ["violations"], runOnly: ["color-contrast"]}`)
+	run(t, ctx, steps...)
+	tell(t, "dark", *dark)
+	s.picture(t, ctx, name+"-dark")
+	run(t, ctx, scheme("light"), chromedp.EmulateViewport(360, 740))
+	var over int
+	run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &over))
+	if over > 0 {
+		t.Errorf("at 360 px the page is %d px too wide", over)
+	}
+	s.picture(t, ctx, name+"-narrow")
 }
 
 func tell(t *testing.T, scheme string, found []violation) {

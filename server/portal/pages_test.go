@@ -12,6 +12,7 @@ import (
 type view struct {
 	name, path string
 	staff      bool // as the administrator; else as anybody
+	as         *browser
 	status     int
 	post       []string // the form, for pages that answer a POST
 }
@@ -72,6 +73,11 @@ func (s *stage) views() []view {
 		{name: "ca", path: "/admin/ca", staff: true},
 		{name: "accounts", path: "/admin/accounts", staff: true},
 		{name: "accounts-errors", path: "/admin/accounts/invite", staff: true, post: []string{"name", "Bo", "email", "bo"}, status: 422},
+		{name: "home-recovery", path: "/home", as: s.officer},
+		{name: "home-holder", path: "/home", as: s.holder},
+		{name: "order-holder", path: "/admin/orders/" + string(s.delivered.ID), as: s.holder},
+		{name: "denied", path: "/admin", as: s.officer, status: 403},
+		{name: "ended", path: "/again" + s.againCancelled(), post: []string{}},
 		{name: "person", path: "/admin/accounts/" + s.person, staff: true},
 	}
 }
@@ -81,12 +87,25 @@ func (s *stage) get(path string) string {
 	return s.admin.get(path).body
 }
 
+// who sees a view; nil for somebody who is not signed in.
+func (s *stage) who(v view) *browser {
+	if v.staff {
+		return s.admin
+	}
+	return v.as
+}
+
+// againCancelled is where a new link for the cancelled order is asked for.
+func (s *stage) againCancelled() string {
+	return "/status" + strings.TrimPrefix(s.statusCancelled, "/o")
+}
+
 // show fetches a view in a language.
 func (s *stage) show(v view, lang string) answer {
 	s.t.Helper()
 	b := s.house.browser()
-	if v.staff {
-		b = &browser{t: s.t, client: s.admin.client, origin: s.admin.origin}
+	if who := s.who(v); who != nil {
+		b = &browser{t: s.t, client: who.client, origin: who.origin}
 	}
 	b.lang = lang
 	// The reader's own choice goes before the order's language.

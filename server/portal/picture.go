@@ -12,16 +12,19 @@ import (
 // qr draws the secret of an authenticator app as an SVG, which needs no second request that would carry the secret.
 func qr(uri string) template.HTML {
 	key, err := otp.NewKeyFromURL(uri)
-	if err != nil {
+	if err != nil || key.Type() != "totp" {
 		return ""
 	}
-	const side = 512 // large enough for every module to be whole pixels
-	img, err := key.Image(side, side)
-	if err != nil {
-		return ""
+	for side := 21; side <= 177; side += 4 { // the sides that a QR code can have; a picture cannot be smaller than its code
+		if img, err := key.Image(side, side); err == nil {
+			return svgOf(img)
+		}
 	}
-	return svgOf(img)
+	return ""
 }
+
+// quiet is the white border that readers of QR codes need, in modules.
+const quiet = 4
 
 // svgOf draws the dark pixels of a black-and-white picture, one path of horizontal runs.
 func svgOf(img image.Image) template.HTML {
@@ -39,7 +42,7 @@ func svgOf(img image.Image) template.HTML {
 		}
 	}
 	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="%d %d %d %d" width="200" height="200" aria-hidden="true" shape-rendering="crispEdges"><path d="%s"/></svg>`,
-		b.Min.X, b.Min.Y, b.Dx(), b.Dy(), path.String()))
+		b.Min.X-quiet, b.Min.Y-quiet, b.Dx()+2*quiet, b.Dy()+2*quiet, path.String()))
 }
 
 func dark(img image.Image, x, y int) bool {

@@ -12,6 +12,7 @@ import (
 	"chancery.example/notify"
 	"chancery.example/ra/order"
 	"chancery.example/ra/workflow"
+	"chancery.example/server/access"
 )
 
 // letters are the mails to an address as the outbox keeps them, newest first, as text.
@@ -39,7 +40,7 @@ func (h *house) letters(address string) []string {
 // stage is a house with an order in every state.
 type stage struct {
 	*house
-	admin                                                                                                            *browser
+	admin, officer, holder                                                                                           *browser
 	confirming, approved, issued, delivered, cancelled, ended                                                        order.Order
 	confirm, pickup, statusConfirming, statusIssued, statusDelivered, statusRevoked, statusCancelled, statusApproved string
 	pickupDone, invitation, person, mail                                                                             string
@@ -112,6 +113,12 @@ func setStage(t testing.TB, h *house) *stage {
 		t.Fatal(err)
 	}
 	s.person = string(grete.ID)
+	s.officer = h.somebody(s.admin, access.RecoveryOfficer)
+	page = s.admin.post("/admin/accounts/invite", "name", "Dave", "email", "dave@example.com", "role", "subscriber", "language", "en")
+	if m = inviteLink.FindStringSubmatch(page.body); m == nil {
+		t.Fatalf("inviting: %s\n%s", page.Status, page.body)
+	}
+	s.holder = h.join(m[1], "Dave", "dave@example.com")
 	mails, err := h.Store.Mails(t.Context(), notify.Filter{Text: "alice", Limit: 1})
 	if err != nil || len(mails) != 1 {
 		t.Fatal("the mail is not listed", err)
