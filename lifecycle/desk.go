@@ -3,7 +3,8 @@ package lifecycle
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"fmt"
 	"time"
 
 	"chancery.example/audit"
@@ -129,19 +130,24 @@ var stages = []time.Duration{24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.
 const remindPage = 200
 
 // Remind is the handler of RemindJob. Each stage gives one mail; a stage that was slept through is not made up for when a
-// later one is due. It keeps no state but the mails themselves, so it can be run at any time and as often as wanted.
+// later one is due. It keeps no state but the mails themselves, so it can be run at any time and as often as wanted. What
+// is wrong with one certificate holds up no other: the rest is reminded, and the error comes back for another try.
 func (d *Desk) Remind(ctx context.Context, _ jobs.Attempt) error {
 	now := d.now()
 	var after issuance.Serial
+	var failed error // the first one
 	for {
 		list, err := d.ledger.Expiring(ctx, now, now.Add(stages[len(stages)-1]), remindPage, after)
 		if err != nil || len(list) == 0 {
-			return err
+			return errors.Join(failed, err)
 		}
 		for _, cert := range list {
-			if err := d.remind(ctx, cert, now); err != nil {
-				return err
+			if err := d.remind(ctx, cert, now); err != nil && failed == nil {
+				failed = fmt.Errorf("reminding of certificate %s: %w", cert.Serial, err)
 			}
+		}
+		if ctx.Err() != nil {
+			return errors.Join(failed, ctx.Err())
 		}
 		after = list[len(list)-1].Serial
 	}
@@ -175,16 +181,30 @@ func (d *Desk) remind(ctx context.Context, cert issuance.Certificate, now time.T
 		map[string]string{"ends": cert.NotAfter.Format(time.RFC3339)}))
 }
 
-// renewed reports whether the mailbox has a certificate that ends later.
+// renewed reports whether the mailbox has a certificate that ends later and was not revoked. The search finds parts of
+// addresses too, so it is followed to its end.
 func (d *Desk) renewed(ctx context.Context, cert issuance.Certificate) (bool, error) {
-	list, err := d.ledger.Certificates(ctx, issuance.Filter{Text: cert.Mailbox, Limit: 20})
-	if err != nil {
-		return false, err
-	}
-	for _, other := range list {
-		if strings.EqualFold(other.Mailbox, cert.Mailbox) && other.NotAfter.After(cert.NotAfter) {
-			return true, nil
+	filter := issuance.Filter{Text: cert.Mailbox, Limit: 500}
+	for {
+		list, err := d.ledger.Certificates(ctx, filter)
+		if err != nil {
+			return false, err
 		}
+		for _, other := range list {
+			if other.Mailbox != cert.Mailbox || !other.NotAfter.After(cert.NotAfter) {
+				continue
+			}
+			standing, err := d.ledger.Standing(ctx, other.Issuer, other.Serial)
+			if err != nil {
+				return false, err
+			}
+			if standing.Revocation == nil {
+				return true, nil
+			}
+		}
+		if len(list) < filter.Limit {
+			return false, nil
+		}
+		filter.After = list[len(list)-1].Serial
 	}
-	return false, nil
 }

@@ -7,7 +7,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 
 	"chancery.example/fault"
 )
@@ -42,20 +42,38 @@ func (o *Outbox) Carry(_ context.Context, m Message) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), filepath.Join(o.dir, m.ID+".eml"))
 	}
+	if err == nil {
+		err = o.sync() // the ledger is about to say that this mail left
+	}
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "outbox.write", "The outbox cannot be written. Is the disk full?")
 	}
 	return nil
 }
 
+// sync makes the names in the folder durable.
+func (o *Outbox) sync() error {
+	d, err := os.Open(o.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // Read gives a mail's file; fault.NotFound when it is not in the outbox.
 func (o *Outbox) Read(id string) ([]byte, error) {
-	if name, ok := strings.CutPrefix(id, "mail_"); !ok || strings.ContainsAny(name, `/\.`) {
+	if !mailID.MatchString(id) { // it becomes part of a path
 		return nil, fault.New(fault.NotFound, "outbox.unknown", "There is no such mail.")
 	}
 	raw, err := os.ReadFile(filepath.Join(o.dir, id+".eml"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "outbox.elsewhere", "This mail is not in the outbox: it has not been composed yet, or an SMTP server took it.")
 	}
-	return raw, err
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "outbox.read", "The outbox cannot be read. Check the rights of the data directory.")
+	}
+	return raw, nil
 }
+
+// mailID is what New gives a mail as its ID.
+var mailID = regexp.MustCompile(`^mail_[a-z2-7]{26}$`)

@@ -35,7 +35,8 @@ type SMTP struct {
 	Timeout            time.Duration
 }
 
-// Carry hands one mail over. A permanent refusal by the server (5yz) is not tried again.
+// Carry hands one mail over. A permanent refusal by the server (5yz) is not tried again, and neither is a server that
+// cannot carry the address (RFC 6531). What the server accepted has left, whatever happens to the connection afterwards.
 func (s *SMTP) Carry(ctx context.Context, m Message) error {
 	msg, err := m.build(s.From)
 	if err != nil {
@@ -45,13 +46,26 @@ func (s *SMTP) Carry(ctx context.Context, m Message) error {
 	if err != nil {
 		return jobs.Give(fault.Wrap(err, fault.Unavailable, "smtp.settings", "The SMTP settings cannot be used: %v", err))
 	}
-	err = client.DialAndSendWithContext(ctx, msg)
+	conn, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "smtp.unreachable", "The mail server %s cannot be reached: %v", s.Host, err)
+	}
+	defer client.CloseWithSMTPClient(conn)
+	// Who asks for SMTPUTF8 without need has the mail refused by every relay that does not know it.
+	conn.SkipSMTPUTF8(m.To.ASCII())
+	if known, _ := conn.Extension("SMTPUTF8"); !known && !m.To.ASCII() {
+		return jobs.Give(fault.New(fault.Refused, "smtp.utf8", "The mail server %s cannot carry mail to %s: it does not know addresses with letters beyond ASCII before the @ (SMTPUTF8, RFC 6531). Use a server that does, or another address.", s.Host, m.To.Unicode()))
+	}
+	err = client.SendWithSMTPClient(conn, msg)
+	if msg.IsDelivered() {
+		return nil
+	}
 	var refused *gomail.SendError
 	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
 		return jobs.Give(fault.Wrap(err, fault.Refused, "smtp.refused", "The mail server refused the mail: %v", err))
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "smtp.unreachable", "The mail server did not take the mail: %v", err)
+		return fault.Wrap(err, fault.Unavailable, "smtp.failed", "The mail server %s did not take the mail: %v", s.Host, err)
 	}
 	return nil
 }
@@ -89,7 +103,7 @@ func (s *SMTP) options() []gomail.Option {
 // recognised by the receiver.
 func (m Message) build(from mail.Address) (*gomail.Msg, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if err := msg.FromFormat(from.Name, from.Address); err != nil {
+	if err := msg.From(from.String()); err != nil { // String quotes and encodes whatever the name holds
 		return nil, jobs.Give(fault.Wrap(err, fault.Invalid, "mail.from", "The sender address %q cannot be used; set mail.from.", from.Address))
 	}
 	if err := msg.To(m.To.String()); err != nil {

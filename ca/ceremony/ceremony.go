@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
@@ -169,11 +170,15 @@ func (w work) certify(issuer, name string, kind lint.Kind, build func(profile.Au
 	return w.finish(i, signer)
 }
 
-// finish signs a recorded intent and records the certificate.
+// finish signs a recorded intent and records the certificate. These signatures stand for years, so each is checked
+// against the key before it is recorded: an intent of another key with the same name gives no certificate.
 func (w work) finish(i issuance.Intent, signer crypto.Signer) (*x509.Certificate, error) {
 	der, err := issuance.SignTBS(i.TBS, signer)
 	if err != nil {
 		return nil, err
+	}
+	if err := holds(der, signer.Public(), i.Profile); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "ceremony.signature", "The key %q does not fit the %s certificate %s that was to be signed with it. Restore keys and database from the same backup.", i.Issuer, i.Profile, i.Serial)
 	}
 	cert, err := issuance.Record(i, der)
 	if err != nil {
@@ -184,6 +189,18 @@ func (w work) finish(i issuance.Intent, signer crypto.Signer) (*x509.Certificate
 		return nil, err
 	}
 	return x509.ParseCertificate(der)
+}
+
+// holds checks a certificate's signature with the key that made it; a root must also be of that very key.
+func holds(der []byte, by crypto.PublicKey, profile string) error {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	if own, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); profile == RootProfile && (!ok || !own.Equal(by)) {
+		return errors.New("the root names another key than the one that signs it")
+	}
+	return (&x509.Certificate{PublicKey: by}).CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
 }
 
 // Settle finishes the intents for certificates of the house that a crash left open: the keys are here, so the recorded

@@ -1,9 +1,9 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -95,6 +95,9 @@ func (a *Authority) Prepare(v approval.Verdict, r Request, now time.Time) (*Prep
 	if c := (approval.Claim{Kind: approval.Mailbox, Value: r.Mailbox.String()}); !v.Holds(c) {
 		return nil, fault.New(fault.Refused, "issuance.unproved", "The verdict does not cover the mailbox %s.", r.Mailbox)
 	}
+	if c := a.issuer.Certificate; bytes.Equal(c.RawSubject, c.RawIssuer) { // SBR 6.1.7, BR-111
+		return nil, fault.New(fault.Refused, "issuance.root", "The root's key signs no certificates of subscribers (SBR 6.1.7). They come from an issuing CA.")
+	}
 	p, err := profile.Find(r.Profile, now)
 	if err != nil {
 		return nil, err
@@ -160,12 +163,15 @@ func (a *Authority) sign(i Intent) (Certificate, error) {
 
 // SignTBS signs the DER of a TBSCertificate and gives the certificate's DER. Outside this package only the ceremony
 // that makes the house's own certificates calls it.
+//
+// No randomness is handed to the key: ECDSA is then deterministic (RFC 6979 3.2), as RSA PKCS #1 v1.5 always is, so that
+// signing again after a crash gives the very same certificate and never a second one with the same serial number.
 func SignTBS(tbs []byte, s crypto.Signer) ([]byte, error) {
 	digest, hash, err := profile.Digest(tbs)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := s.Sign(rand.Reader, digest, hash)
+	sig, err := s.Sign(nil, digest, hash)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "issuance.signer", "The issuing key cannot sign now. Nothing was lost; it will be tried again.")
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"math/big"
+	"strings"
 	"time"
 
 	"chancery.example/ca/profile"
@@ -28,10 +29,16 @@ func NewSerial() Serial {
 	return Serial(hex.EncodeToString(b[:]))
 }
 
+// maxSerialText bounds what ParseSerial looks at: 20 octets with a colon or a space after each digit, and room.
+const maxSerialText = 100
+
 // ParseSerial reads a serial number from hex, with or without colons, in either case.
 func ParseSerial(s string) (Serial, error) {
-	n, ok := new(big.Int).SetString(stripColons(s), 16)
-	if !ok || n.Sign() <= 0 || n.BitLen() > 159 {
+	n, ok := new(big.Int), false
+	if len(s) <= maxSerialText && !strings.ContainsAny(s, "+-") {
+		n, ok = n.SetString(stripColons(s), 16)
+	}
+	if !ok || n.Sign() <= 0 || n.BitLen() > 159 { // RFC 5280 4.1.2.2: at most 20 octets, positive
 		return "", fault.New(fault.Invalid, "serial.malformed", "A serial number is 1 to 40 hexadecimal digits, for example 3f9a….")
 	}
 	return SerialOf(n), nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"fmt"
 	"unicode/utf8"
 
 	"chancery.example/fault"
@@ -26,7 +27,7 @@ const (
 type Key struct{ signer *rsa.PrivateKey }
 
 // Format writes nothing of the key, whatever the verb.
-func (k Key) String() string { return "[private key]" }
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[private key]") }
 
 // Public is the key to certify.
 func (k Key) Public() crypto.PublicKey { return k.signer.Public() }

@@ -49,9 +49,10 @@ func Open() (*Book, error) {
 	return b, nil
 }
 
-// In returns the current text in a language, and in English where there is none.
+// In returns the current text in a language, given as a BCP 47 tag ("de", "de-AT"), and in English where there is none.
 func (b *Book) In(language string) Text {
-	if t, ok := b.byLanguage[language]; ok {
+	primary, _, _ := strings.Cut(strings.ToLower(language), "-")
+	if t, ok := b.byLanguage[primary]; ok {
 		return t
 	}
 	return b.byLanguage[languages[0]]

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"chancery.example/approval"
@@ -103,7 +104,10 @@ func (c *Conductor) Confirm(ctx context.Context, secret order.Secret, by audit.A
 		out.Order = s.Order
 		return nil
 	})
-	return out, err
+	if err != nil { // what was prepared for a try that was lost leads nowhere
+		return Confirmed{}, err
+	}
+	return out, nil
 }
 
 // invite adds to a step what follows an approval: a job where a request was handed in, else a pick-up link for the page that
@@ -125,20 +129,25 @@ func (c *Conductor) prove(s *Step, evidence []approval.Evidence, by audit.Actor,
 	if err := s.advance(order.Confirm, now); err != nil {
 		return err
 	}
-	for _, e := range evidence {
-		s.Audit = append(s.Audit, audit.New(now, by, "order.confirm", s.Order.Subject(), map[string]string{
-			"evidence": e.ID, "claim": string(e.Claim.Kind) + " " + e.Claim.Value, "method": string(e.Method), "rule": e.Rule}))
-	}
 	v := approval.Judge(approval.Case{Claims: s.Order.Claims(), Evidence: evidence, Agreement: s.Order.Agreement}, now)
 	if !v.Allowed(now) {
 		return fault.New(fault.Refused, "order.unproved", "This does not prove what the certificate would say. %s", reasonsText(v.Reasons()))
+	}
+	for _, e := range evidence {
+		if !slices.Contains(v.Evidence(), e.ID) {
+			continue // older evidence that the verdict does not rest on
+		}
+		s.Audit = append(s.Audit, audit.New(now, by, "order.confirm", s.Order.Subject(), map[string]string{
+			"evidence": e.ID, "claim": string(e.Claim.Kind) + " " + e.Claim.Value, "method": string(e.Method), "rule": e.Rule, "origin": e.Origin}))
 	}
 	s.Audit = append(s.Audit, audit.New(now, system, "order.approve", s.Order.Subject(), map[string]string{"verdict": "yes", "until": v.Until().Format(time.RFC3339)}))
 	return s.advance(order.Approve, now)
 }
 
 // Renew takes an order that follows a certificate. Evidence that is still fresh is used again, and then the pick-up
-// link is mailed to the mailbox at once; otherwise the mailbox is asked to confirm.
+// link is mailed to the mailbox at once; otherwise the mailbox is asked to confirm. It is asked in any case when somebody
+// hands in a key of their own and does not come by a link that the mailbox got: nobody gets a certificate
+// for another's mailbox unseen.
 func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, error) {
 	now := c.now()
 	o, err := c.newOrder(a, now)
@@ -149,7 +158,8 @@ func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, erro
 	if err != nil {
 		return order.Order{}, err
 	}
-	if !approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now).Allowed(now) {
+	foreign := len(o.Request) > 0 && o.By.Kind != audit.Applicant
+	if foreign || !approval.Judge(approval.Case{Claims: o.Claims(), Evidence: evidence, Agreement: o.Agreement}, now).Allowed(now) {
 		return c.Submit(ctx, a)
 	}
 	s, err := submitted(o, now)

@@ -130,8 +130,8 @@ func (c *Conductor) pickUpBorn(ctx context.Context, o order.Order, ch Choice) (d
 	return delivery.Pack(key, parsed, c.authority.Chain(), o.Mailbox, ch.Password, encoding)
 }
 
-// issue leads an order through Issuing to Issued. A refusal by verdict or lint ends the order, with its reasons; any
-// other error leaves it where it was.
+// issue leads an order through Issuing to Issued. A refusal by verdict, profile or lint ends the order, with its reasons;
+// any other error leaves it where it was.
 func (c *Conductor) issue(ctx context.Context, o order.Order, r issuance.Request, by audit.Actor) (issuance.Certificate, error) {
 	now := c.now()
 	evidence, err := c.ledger.Evidence(ctx, o.Claims())
@@ -146,6 +146,9 @@ func (c *Conductor) issue(ctx context.Context, o order.Order, r issuance.Request
 	prepared, err := c.authority.Prepare(v, r, now)
 	if rejected := (*issuance.Rejected)(nil); errors.As(err, &rejected) {
 		return issuance.Certificate{}, c.refuse(ctx, o, lintReasons(rejected.Findings), now)
+	}
+	if fault.Is(err, fault.Refused) {
+		return issuance.Certificate{}, c.refuse(ctx, o, refusedReasons(err), now)
 	}
 	if err != nil {
 		return issuance.Certificate{}, err
@@ -221,9 +224,17 @@ func (c *Conductor) refuse(ctx context.Context, o order.Order, reasons []approva
 func reasonsText(reasons []approval.Reason) string {
 	texts := make([]string, len(reasons))
 	for i, r := range reasons {
-		texts[i] = r.Text + " (" + r.Rule + ")"
+		texts[i] = r.Text
+		if r.Rule != "" {
+			texts[i] += " (" + r.Rule + ")"
+		}
 	}
 	return strings.Join(texts, " ")
+}
+
+// refusedReasons is a fault as the reason of an order's end.
+func refusedReasons(err error) []approval.Reason {
+	return []approval.Reason{{Code: fault.CodeOf(err), Text: fault.Sentence(err)}}
 }
 
 func lintReasons(findings []lint.Finding) []approval.Reason {
@@ -246,8 +257,11 @@ func (c *Conductor) IssueApproved(ctx context.Context, args orderArgs, _ jobs.At
 		return nil // already done, or no longer wanted
 	}
 	r, err := profile.CheckRequest(o.Request)
-	if err != nil {
-		return jobs.Give(err)
+	if err != nil { // it was good when it was handed in; the rules have changed since
+		if said := c.refuse(ctx, o, refusedReasons(err), c.now()); !fault.Is(said, fault.Refused) {
+			return said
+		}
+		return nil
 	}
 	_, err = c.issue(ctx, o, issuance.Request{PublicKey: r.PublicKey, KeyKept: true}, system)
 	if fault.Is(err, fault.Refused) {

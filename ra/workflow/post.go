@@ -39,14 +39,22 @@ func (p *Post) Send(ctx context.Context, args notify.SendArgs, a jobs.Attempt) e
 		return nil
 	}
 	var letter notify.Letter
+	before := m
 	if m.Order != "" {
 		letter, m, err = p.aboutOrder(ctx, m)
 	} else {
 		m.Attempts, m.State = m.Attempts+1, notify.Sending
 		err = p.conductor.ledger.CommitMail(ctx, m)
 	}
-	if err != nil || m.State == notify.Dropped {
+	if err != nil {
+		if a.Last { // what is given up must be seen
+			before.Attempts++
+			return p.failed(ctx, before, err, true)
+		}
 		return err
+	}
+	if m.State == notify.Dropped {
+		return nil
 	}
 	message, err := p.texts.Compose(m, letter, p.conductor.now())
 	if err != nil {

@@ -18,9 +18,15 @@ func (c *Conductor) Settle(ctx context.Context, args intentArgs, _ jobs.Attempt)
 		return err
 	}
 	for _, i := range intents {
-		if i.Serial == args.Serial {
-			return c.settle(ctx, i)
+		if i.Serial != args.Serial {
+			continue
 		}
+		err := c.settle(ctx, i)
+		if fault.Is(err, fault.Unavailable) { // a key that cannot sign now must not use up the attempts: nobody else closes it
+			c.log.ErrorContext(ctx, "an open intent cannot be settled now; it is tried again", "serial", i.Serial, "order", i.Order, "err", err)
+			return jobs.Later{After: settleAfter}
+		}
+		return err
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"chancery.example/approval"
 	"chancery.example/audit"
@@ -133,7 +134,7 @@ func (c *Conductor) ask(ctx context.Context, id order.ID, by audit.Actor, k noti
 
 // Cancel ends an order before issuance.
 func (c *Conductor) Cancel(ctx context.Context, id order.ID, why string, by audit.Actor) error {
-	if len(why) > 500 {
+	if utf8.RuneCountInString(why) > 500 {
 		return fault.New(fault.Invalid, "order.reason-long", "Please give the reason in at most 500 characters.")
 	}
 	return c.move(ctx, id, order.Cancel, func(s *Step, now time.Time) {

@@ -92,6 +92,7 @@ func New(d Deps) *API {
 	c.Info.Description = "Orders, certificates and the records of a house. Every call carries an API token as a bearer token."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // no $schema in answers
+	c.Transformers = []huma.Transformer{translate}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "An API token, made on the account page: chy_…"},
 	}
@@ -99,6 +100,7 @@ func New(d Deps) *API {
 	a.orders()
 	a.certificates()
 	a.records()
+	a.forgetErrorModel()
 	a.mux.HandleFunc("GET /api/openapi.json", a.document)
 	a.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, fault.New(fault.NotFound, "api.unknown", "There is no such call. All of them are described at /api/openapi.json."))
@@ -110,7 +112,7 @@ func New(d Deps) *API {
 func (a *API) Routes() []Route { return a.routes }
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody+1) // the framework refuses at maxBody, and says so
 	a.mux.ServeHTTP(w, r)
 }
 
@@ -141,30 +143,41 @@ func (a *API) document(w http.ResponseWriter, r *http.Request) {
 	w.Write(raw)
 }
 
-// call registers one call. An action on the house is allowed or refused here; one on an order or a certificate is by
-// the handler, when it has found it.
+// call registers one call. An action on the house is allowed or refused here, before anything of the request is read;
+// one on an order or a certificate is by the handler, when it has found it.
 func call[I, O any](a *API, do access.Action, op huma.Operation, h func(context.Context, *I) (*O, error)) {
 	onHouse := false
 	for _, m := range access.Actions {
 		onHouse = onHouse || m.Action == do && m.On == access.House
 	}
 	op.Security = []map[string][]string{{"token": {}}}
-	op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
+	op.MaxBodyBytes = maxBody
+	op.Responses = a.problems(op.Responses)
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		if err := a.admit(access.From(ctx.Context()), do, onHouse); err != nil {
+			r, w := humago.Unwrap(ctx)
+			a.Refuse(w, r, err)
+			return
+		}
+		next(ctx)
+	}}
 	a.routes = append(a.routes, Route{Method: op.Method, Path: op.Path, Action: do})
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		who := access.From(ctx)
-		if !who.SignedIn() {
-			return nil, a.problem(ctx, fault.New(fault.Anonymous, "api.token", "This call needs an API token. Make one on your account page and send it as: Authorization: Bearer chy_…"))
-		}
-		if onHouse {
-			if err := a.Rights.Allow(who, do, access.Resource{}); err != nil {
-				return nil, a.problem(ctx, err)
-			}
-		}
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)
 		}
 		return out, nil
 	})
+}
+
+// admit lets in who is signed in and, where the action is on the house, may do it.
+func (a *API) admit(who access.Principal, do access.Action, onHouse bool) error {
+	if !who.SignedIn() {
+		return fault.New(fault.Anonymous, "api.token", "This call needs an API token. Make one on your account page and send it as: Authorization: Bearer chy_…")
+	}
+	if !onHouse {
+		return nil
+	}
+	return a.Rights.Allow(who, do, access.Resource{})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"chancery.example/audit"
-	"chancery.example/fault"
 	"chancery.example/lifecycle"
 	"chancery.example/notify"
 	"chancery.example/server/access"
@@ -123,13 +122,14 @@ func (a *API) exportAudit(ctx context.Context, _ *struct{}) (*huma.StreamRespons
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/jsonl")
 		w := bufio.NewWriterSize(c.BodyWriter(), 64<<10)
-		if err := audit.Export(w, a.Ledger.AuditLog(ctx), head); err == nil {
+		err := audit.Export(w, a.Ledger.AuditLog(ctx), head)
+		if err == nil {
 			err = w.Flush()
-			if err == nil {
-				return
-			}
 		}
-		a.Log.ErrorContext(ctx, "the audit export was cut off", "kind", fault.KindOf(err))
+		if err == nil {
+			return
+		}
+		a.Log.ErrorContext(ctx, "the audit export was cut off", "err", err)
 		panic(http.ErrAbortHandler)
 	}}, nil
 }
