@@ -73,7 +73,7 @@ func tooLong() error {
 
 // split finds the one @ that parts local part and domain, and says of the usual other things what they are.
 func split(s string) (local, domain string, err error) {
-	end := len(s)
+	var end int
 	if s[0] == '"' {
 		end = quotedEnd(s)
 		if end > 0 && (end == len(s) || s[end] != '@') {
