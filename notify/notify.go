@@ -59,8 +59,12 @@ func New(k Kind, to mailbox.Address, language string, now time.Time) (Mail, jobs
 	rand.Read(b[:])
 	id := "mail_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 	return Mail{ID: id, Kind: k, To: to, Language: language, State: Queued, CreatedAt: now},
-		jobs.New(Send, SendArgs{Mail: id}).Once(id)
+		jobs.New(Send, SendArgs{Mail: id}).Once(id).Tries(sendTries)
 }
+
+// sendTries are as many as fit into two days with the pauses of the job runner (the fourth power of the attempt, in
+// seconds): a mail server that is down over a weekend night is no reason to give up.
+const sendTries = 16
 
 // Message is a composed mail, ready to leave.
 type Message struct {
