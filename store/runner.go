@@ -64,7 +64,7 @@ func (s *Store) NewRunner(table jobs.Table, periodic []jobs.Periodic, logger *sl
 		CompletedJobRetentionPeriod: keptDone, DiscardedJobRetentionPeriod: keptFailed, CancelledJobRetentionPeriod: keptFailed,
 	}
 	if s.node != "" {
-		config.ID = s.node + "-" + rand.Text()
+		config.ID = s.node + "." + rand.Text()
 	}
 	for kind, handler := range table {
 		river.AddWorkerArgs(config.Workers, riverArgs{kind: kind}, &worker{handle: handler})
@@ -120,7 +120,7 @@ func (s *Store) takeOver(ctx context.Context) error {
 			`UPDATE river_job SET state = 'available' WHERE state = 'running' AND starts_with(attempted_by[array_upper(attempted_by, 1)], $1)`,
 			`DELETE FROM river_leader WHERE starts_with(leader_id, $1)`,
 		}
-		args = []any{s.node + "-"}
+		args = []any{s.node + "."}
 	}
 	for _, statement := range statements {
 		if _, err := s.write.ExecContext(ctx, statement, args...); err != nil {
