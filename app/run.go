@@ -148,7 +148,7 @@ func (h *House) portal() (*portal.Portal, error) {
 				mail = h.config.SMTP.Host
 			}
 			return portal.House{Name: h.Record.Organisation, Origin: h.PortalURL(), Public: h.Record.PublicURL,
-				PublicIsLocal: local(h.Record.PublicURL), MailServer: mail, KeyWarning: h.Keys.Warning()}
+				PublicIsLocal: local(h.Record.PublicURL), MailServer: mail, KeyWarning: h.Keys.Warning(), KeyOffline: h.Keys.Offline}
 		}})
 }
 

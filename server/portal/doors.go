@@ -74,6 +74,8 @@ type House struct {
 	PublicIsLocal bool
 	// MailServer is host and port of the SMTP server; empty while mail goes to the local outbox.
 	MailServer string
+	// KeyOffline reports whether the private key of an issuer is kept elsewhere; nil where that is not known.
+	KeyOffline func(issuer string) bool
 	// KeyWarning says how to keep the keys better; empty when a passphrase protects them.
 	KeyWarning string
 }

@@ -122,7 +122,8 @@ type authority struct {
 	Name, Subject, Algorithm string
 	Serial, SHA256           string
 	NotBefore, NotAfter      time.Time
-	Root, KeyHere            bool
+	Root                     bool
+	Key                      string // "here" or "away"; empty where that is not known
 	Certificate, List        string // where they are fetched
 	State                    status.ListState
 	Responder                *issuance.Certificate
@@ -139,8 +140,11 @@ func (p *Portal) house() []authority {
 	for _, i := range p.Authority.Issuers() {
 		c := i.Certificate
 		a := authority{Name: i.Name, Subject: c.Subject.String(), Algorithm: algorithmOf(c), Serial: string(issuance.SerialOf(c.SerialNumber)), SHA256: fingerprint(c.Raw),
-			NotBefore: c.NotBefore, NotAfter: c.NotAfter, Root: string(c.RawSubject) == string(c.RawIssuer), KeyHere: i.CRLSigner != nil,
+			NotBefore: c.NotBefore, NotAfter: c.NotAfter, Root: string(c.RawSubject) == string(c.RawIssuer),
 			Certificate: public + "/ca/" + i.Name + ".crt", List: public + "/crl/" + i.Name + ".crl", State: states[i.Name]}
+		if offline := p.House().KeyOffline; offline != nil {
+			a.Key = map[bool]string{false: "here", true: "away"}[offline(i.Name)]
+		}
 		if a.Root {
 			roots = append(roots, a)
 		} else {

@@ -76,6 +76,7 @@ func (p *Portal) setup(w http.ResponseWriter, r *http.Request) error {
 	if len(done.RecoveryCodes) == 0 {
 		return back(w, r, "/home?done=ready")
 	}
+	v.Me = &me{Name: done.Account.Name, Email: done.Account.Email} // signed in since a moment
 	v.Data = done.RecoveryCodes
 	return p.render(w, r, http.StatusOK, "codes", v)
 }
