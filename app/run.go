@@ -85,7 +85,7 @@ func (h *House) Run(ctx context.Context, ready func(Doors)) error {
 		return err
 	}
 	a := api.New(api.Deps{Orders: h.Conductor, Desk: h.Desk, Ledger: h.Store, Agreements: h.agreements, Rights: h.Access.Rights,
-		Limiter: access.NewLimiter(access.DefaultLimits(), h.clock), Now: h.clock, Log: h.log})
+		Limiter: access.NewLimiter(api.Limits(), h.clock), Now: h.clock, Log: h.log})
 	meters := newMeters(h)
 	pub := public.New(h.Status, public.Options{House: h.Record.Organisation, Observer: meters, Clock: h.clock, Log: h.log})
 	front, back := h.doors(p, a, meters)

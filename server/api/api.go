@@ -71,6 +71,15 @@ type Deps struct {
 	Log        *slog.Logger
 }
 
+// Limits are for programs that somebody known has let in: an onboarding may order for thousands of mailboxes, but a single
+// mailbox is not flooded, and a runaway script is slowed.
+func Limits() map[access.Door]access.Limit {
+	return map[access.Door]access.Limit{
+		access.DoorOrder: {Burst: 2000, Every: 5 * time.Millisecond},
+		access.DoorMail:  {Burst: 5, Every: 10 * time.Minute},
+	}
+}
+
 // Route is one call with the action that it is, for the tests that walk them as every role.
 type Route struct {
 	Method, Path string
