@@ -66,9 +66,9 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	for _, der := range blocks(data, "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE") {
 		// A TRUSTED CERTIFICATE (OpenSSL) has its trust settings behind the certificate; they are not ours.
-		cert, err := x509.ParseCertificate(firstElement(der))
+		cert, err := trust.ParseCertificate(firstElement(der))
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "cli.certificate", "%s holds a certificate that cannot be read: %v", path, err)
+			return nil, fault.Wrap(err, fault.Invalid, "cli.certificate", "%s holds a certificate that cannot be read: %s", path, fault.Sentence(err))
 		}
 		certs = append(certs, cert)
 	}

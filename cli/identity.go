@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"os"
+	"slices"
 	"strings"
 
 	"chancery.example/fault"
@@ -84,7 +85,7 @@ func (f *identityFlags) loadP12(console *Console) ([]identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := pkcs12.Decode(data, passphrase, pkcs12.Limits{})
+	list, extra, err := pkcs12.Decode(data, passphrase, pkcs12.Limits{})
 	if err != nil {
 		return nil, sealedFault(err, passphrase, f.P12)
 	}
@@ -94,8 +95,9 @@ func (f *identityFlags) loadP12(console *Console) ([]identity, error) {
 			continue
 		}
 		own := identity{key: one.Key, cert: one.Cert}
-		for _, cert := range one.Chain {
-			if !bytes.Equal(cert.RawIssuer, cert.RawSubject) { // who trusts the root has it
+		// What is on no key's path here may still be on one that a reader needs: a cross certificate, say.
+		for _, cert := range append(slices.Clip(one.Chain), extra...) {
+			if cert.IsCA && !bytes.Equal(cert.RawIssuer, cert.RawSubject) { // who trusts the root has it
 				own.chain = append(own.chain, cert)
 			}
 		}

@@ -41,7 +41,7 @@ type Options struct {
 	Revocation trust.RevocationMode
 	// Fetcher gets what certificates name; nil: nothing is fetched.
 	Fetcher trust.Fetcher
-	// Memory spares a gateway checking the same issuers for every mail; nil remembers nothing.
+	// Memory spares a gateway checking the same issuers for every mail; nil remembers within one mail.
 	Memory *trust.Memory
 	// At is the time that the question is about. It must be set where a signature is to be judged.
 	At time.Time
@@ -139,6 +139,9 @@ type opener struct {
 }
 
 func newOpener(ctx context.Context, w io.Writer, opts Options) *opener {
+	if opts.Memory == nil { // the signers of one mail mostly have the same issuers
+		opts.Memory = trust.NewMemory(maxSignatures)
+	}
 	return &opener{ctx: ctx, opts: opts, out: w, aead: true, report: &Report{
 		Reasons: []Reason{}, Signatures: []Signature{}, Layers: []Layer{}, ProtectedHeaders: map[string]string{},
 	}}
