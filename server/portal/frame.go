@@ -31,7 +31,10 @@ func (p *Portal) page(r *http.Request, ordered string) page {
 	if ordered == "" {
 		ordered = who.Language
 	}
-	v := page{Lang: choose(r, ordered), Path: r.URL.Path}
+	v := page{House: p.House().Name, Lang: choose(r, ordered), Path: r.URL.Path}
+	if v.House == "" {
+		v.House = "Chancery"
+	}
 	for _, l := range languages {
 		if l != v.Lang && r.Method == http.MethodGet {
 			q := r.URL.Query()

@@ -16,9 +16,7 @@ import (
 
 // front is the first page: what this is, in three lines, and where to begin.
 func (p *Portal) front(w http.ResponseWriter, r *http.Request) error {
-	v := p.page(r, "")
-	v.Data = p.House().Name
-	return p.render(w, r, http.StatusOK, "front", v)
+	return p.render(w, r, http.StatusOK, "front", p.page(r, ""))
 }
 
 // orderData is the order form.

@@ -187,3 +187,6 @@ func cleanToken(s string) string {
 
 // linkUntil is when the link in the reader's hand ends, for the small print.
 func (h held) LinkUntil() time.Time { return h.Link.ExpiresAt }
+
+// FileName is what the file is called.
+func (d pickupData) FileName() string { return delivery.FileName(d.Order.Mailbox, ".p12") }

@@ -81,6 +81,7 @@ func functions(w words, a *assets, clock func() time.Time) template.FuncMap {
 
 // page is what the templates see around a page's own Data.
 type page struct {
+	House   string // whose portal it is
 	Lang    string
 	Others  []languageLink // the same page in the other languages
 	Path    string

@@ -158,7 +158,7 @@ func TestSigningOut(t *testing.T) {
 	if want := "/signin?to=" + url.QueryEscape("/admin/orders?q=a"); res.Header.Get("Location") != want {
 		t.Fatalf("afterwards the orders lead to %q, want %q", res.Header.Get("Location"), want)
 	}
-	for _, to := range []string{"//evil.example/", "https://evil.example/", `/\evil.example`} {
+	for _, to := range []string{"//evil.example/", "https://evil.example/", `/\evil.example`, "/\t/evil.example"} {
 		if page := b.get("/signin?to=" + url.QueryEscape(to)); value(t, page.body, "to") != "" {
 			t.Errorf("the sign-in page leads on to %s", to)
 		}

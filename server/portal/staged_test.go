@@ -40,12 +40,15 @@ func (h *house) letters(address string) []string {
 // stage is a house with an order in every state.
 type stage struct {
 	*house
-	admin, officer, holder                                                                                           *browser
-	confirming, approved, issued, delivered, cancelled, ended                                                        order.Order
-	confirm, pickup, statusConfirming, statusIssued, statusDelivered, statusRevoked, statusCancelled, statusApproved string
-	pickupDone, invitation, person, mail                                                                             string
-	pickupAgain, used                                                                                                string
-	serial, revoked                                                                                                  string
+	admin, officer, holder *browser
+	// Orders, named by their state.
+	confirming, approved, issued, delivered, cancelled order.Order
+	// Links as they stand in mails: paths.
+	confirm, used, pickup, pickupAgain, pickupDone                                                  string
+	statusConfirming, statusApproved, statusIssued, statusDelivered, statusRevoked, statusCancelled string
+	invitation                                                                                      string
+	// Things that staff pages show: serial numbers, an account, a mail.
+	serial, revoked, person, mail string
 }
 
 // setStage leads orders to every state by the real doors.
