@@ -44,6 +44,8 @@ type TLS struct {
 type ACME struct {
 	Email     string `koanf:"email"`
 	Directory string `koanf:"directory"` // URL; empty for Let's Encrypt
+	// CAFile holds certificates to trust instead of the system's when speaking to the directory, in PEM.
+	CAFile string `koanf:"ca_file"`
 }
 
 // On reports whether the portal speaks TLS.
