@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func FuzzReadMail(f *testing.F) {
@@ -49,3 +50,32 @@ func FuzzScore(f *testing.F) {
 		}
 	})
 }
+
+func TestScoresOfPasswords(t *testing.T) {
+	for _, c := range []struct {
+		name, password string
+		enough         bool
+		why            string
+	}{
+		{"nothing", "", false, "none"},
+		{"a well-known one, long", "password1234", false, "easy"},
+		{"one letter often", "aaaaaaaaaaaaaaaaaaaaaaaa", false, "easy"},
+		{"one's own address", "alice@example.com", false, "easy"},
+		{"random, eight characters", "x7#Kq!2v", true, ""},
+		{"random, but too short", "x7#Kq!2", false, "short"},
+		{"a few words", goodWords, true, ""},
+		{"what the page suggests", suggestion(), true, ""},
+		{"signs that can be read in many ways, as long as they may be", strings.Repeat("4@8({[<369!1|0$5+7%2", 50), true, ""},
+	} {
+		begun := time.Now()
+		s := scoreOf(c.password, "alice@example.com")
+		if s.Enough() != c.enough || !c.enough && s.Why() != c.why {
+			t.Errorf("%s: enough %v because %q (%+v)", c.name, s.Enough(), s.Why(), s)
+		}
+		if d := time.Since(begun); d > time.Second {
+			t.Errorf("%s took %v", c.name, d)
+		}
+	}
+}
+
+const goodWords = "marble-otter-lantern-quilt"

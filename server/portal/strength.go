@@ -5,10 +5,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/matching"
 )
 
-// maxScored bounds what the estimator looks at: its work grows with the square of the length, and nobody needs more.
-const maxScored = 64
+// Bounds of what the estimator looks at, in characters. Its work grows with the square of the length, and with the
+// product of all ways to read digits and signs as letters, which takes most of a second for a long row of such signs.
+const (
+	maxScored = 64
+	maxLeet   = 24 // longer passwords are taken as they stand
+)
 
 // score is how hard a password is to guess.
 type score struct {
@@ -23,7 +28,12 @@ func scoreOf(password string, known ...string) score {
 	if s.Length > maxScored {
 		head = string([]rune(password)[:maxScored])
 	}
-	if head != "" {
+	if head == "" {
+		return s
+	}
+	if s.Length > maxLeet {
+		s.Points = zxcvbn.PasswordStrength(head, known, matching.FilterL33tMatcher).Score
+	} else {
 		s.Points = zxcvbn.PasswordStrength(head, known).Score
 	}
 	return s
