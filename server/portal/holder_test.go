@@ -255,7 +255,7 @@ func TestPickingUpInABrowserLeadsOnByItself(t *testing.T) {
 	if len(files) != 1 {
 		t.Fatalf("%d files were saved", len(files))
 	}
-	run(t, ctx, chromedp.Click(`form[action$="/received"] button`), chromedp.WaitVisible("details.program[open]"))
+	run(t, ctx, chromedp.Click(`form[action$="/received"] button`), chromedp.WaitVisible("p.status.done"))
 	if got := h.state(o); got != order.Delivered {
 		t.Errorf("the order is %s", got)
 	}
