@@ -11,16 +11,20 @@ import (
 )
 
 type encryptCmd struct {
-	To      []string `required:"" help:"A recipient's certificate, PEM or DER; once for each. Include your own, or you cannot read what you sent." placeholder:"FILE" sep:"none"`
-	Cipher  string   `enum:"auto,aes-256-gcm,aes-128-gcm,aes-256-cbc,aes-128-cbc" default:"auto" help:"auto: aes-256-gcm if every recipient's certificate says that it can be read, else aes-256-cbc, which everybody reads. One of ${enum}."`
-	OAEP    bool     `name:"oaep" help:"Encrypt the key with RSAES-OAEP (RSA recipients only)."`
-	Outform string   `enum:"smime,der,pem" default:"smime" help:"smime: a mail; der, pem: bare CMS with exactly the octets of IN."`
-	In      string   `arg:"" optional:"" help:"The mail, signed or not, or a MIME entity; standard input if left out."`
+	To     []string `required:"" help:"A recipient's certificate, PEM or DER; once for each. Include your own, or you cannot read what you sent." placeholder:"FILE" sep:"none"`
+	Cipher string   `enum:"auto,aes-256-gcm,aes-128-gcm,aes-256-cbc,aes-128-cbc" default:"auto" help:"auto: aes-256-gcm if every recipient's certificate says that it can be read, else aes-256-cbc, which everybody reads. One of ${enum}."`
+	OAEP   bool     `name:"oaep" help:"Encrypt the key with RSAES-OAEP (RSA recipients only)."`
+	protectFlags
+	Outform string `enum:"smime,der,pem" default:"smime" help:"smime: a mail; der, pem: bare CMS with exactly the octets of IN."`
+	In      string `arg:"" optional:"" help:"The mail, signed or not, or a MIME entity; standard input if left out."`
 }
+
+// Validate checks what tags cannot say.
+func (c *encryptCmd) Validate() error { return c.protectFlags.check(c.Outform) }
 
 // Run encrypts.
 func (c *encryptCmd) Run(console *Console) error {
-	opts := smime.EncryptOptions{}
+	opts := smime.EncryptOptions{ProtectHeaders: c.ProtectHeaders, LegacyDisplay: c.LegacyDisplay}
 	if c.Cipher != "auto" {
 		cipher, known := cms.ParseCipher(c.Cipher)
 		if !known {

@@ -18,8 +18,10 @@ type signCmd struct {
 	Intermediate []string `help:"Certificates to send along, so that the reader finds the way to the root." placeholder:"FILE" sep:"none"`
 	Opaque       bool     `help:"Put the text inside the signature: it survives every relay, but only S/MIME programs show it."`
 	PSS          bool     `name:"pss" help:"Sign with RSASSA-PSS (RSA keys only)."`
-	Outform      string   `enum:"smime,der,pem" default:"smime" help:"smime: a mail; der, pem: bare CMS over exactly the octets of IN, beside it unless --opaque."`
-	In           string   `arg:"" optional:"" help:"The mail, or a MIME entity; standard input if left out."`
+	protectFlags
+	ThenEncrypt bool   `help:"With --protect-headers: the mail goes into chancery encrypt next, so the subject stands outside as [...]."`
+	Outform     string `enum:"smime,der,pem" default:"smime" help:"smime: a mail; der, pem: bare CMS over exactly the octets of IN, beside it unless --opaque."`
+	In          string `arg:"" optional:"" help:"The mail, or a MIME entity; standard input if left out."`
 }
 
 // Validate checks what tags cannot say.
@@ -27,7 +29,29 @@ func (c *signCmd) Validate() error {
 	if !c.given() {
 		return badUsage("a key to sign with is missing: give --p12, or --cert and --key")
 	}
+	if c.ThenEncrypt && !c.ProtectHeaders {
+		return badUsage("--then-encrypt says how to protect headers; give --protect-headers too")
+	}
+	if err := c.protectFlags.check(c.Outform); err != nil {
+		return err
+	}
 	return c.identityFlags.Validate()
+}
+
+// protectFlags say whether header fields are protected.
+type protectFlags struct {
+	ProtectHeaders bool `help:"Protect From, Subject and the other fields too (RFC 9788), and hide the subject of an encrypted mail."`
+	LegacyDisplay  bool `help:"With hidden fields: repeat the subject at the top of the text, for mail programs that do not know RFC 9788."`
+}
+
+func (f protectFlags) check(outform string) error {
+	switch {
+	case f.LegacyDisplay && !f.ProtectHeaders:
+		return badUsage("--legacy-display repeats what --protect-headers hides; give both")
+	case f.ProtectHeaders && outform != "smime":
+		return badUsage("bare CMS has no header to protect: leave --outform or --protect-headers out")
+	}
+	return nil
 }
 
 // Run signs.
@@ -65,6 +89,13 @@ func (c *signCmd) Run(console *Console) error {
 	opts := smime.SignOptions{
 		Signers:      []cms.Signer{{Certificate: own.cert, Key: own.key.(crypto.Signer), PSS: c.PSS}},
 		Certificates: append(own.chain, extra...), Opaque: c.Opaque, At: now,
+		LegacyDisplay: c.LegacyDisplay,
+	}
+	switch {
+	case c.ThenEncrypt:
+		opts.Headers = smime.HeadersHidden
+	case c.ProtectHeaders:
+		opts.Headers = smime.HeadersSigned
 	}
 	if c.Outform == "smime" {
 		return smime.Sign(console.Ctx, in, console.Stdout, opts)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +118,11 @@ func describeReport(r *smime.Report) string {
 	if r.Encrypted && !r.Authenticated {
 		fmt.Fprintf(&text, "              nothing tells whether the text was altered on its way\n")
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.ProtectedHeaders)) {
+		if p := r.ProtectedHeaders[name]; p.Differs || p.Altered || p.Encrypted {
+			fmt.Fprintf(&text, "  protected   %s: %s%s\n", printable(name), printable(p.Value), outsideOf(p))
+		}
+	}
 	for _, s := range r.Signatures {
 		fmt.Fprintf(&text, "  signature   %s\n", s.Verdict)
 		if s.Signer != "" {
@@ -148,6 +155,21 @@ func describeReport(r *smime.Report) string {
 		}
 	}
 	return text.String()
+}
+
+// outsideOf says how a protected field stands outside.
+func outsideOf(p smime.ProtectedHeader) string {
+	switch {
+	case p.Altered && p.Outer == nil:
+		return " (lost outside on its way)"
+	case p.Altered:
+		return " (outside altered to: " + printable(*p.Outer) + ")"
+	case p.Outer == nil:
+		return " (not outside)"
+	case p.Differs:
+		return " (outside: " + printable(*p.Outer) + ")"
+	}
+	return ""
 }
 
 // printable keeps what a stranger wrote from moving the cursor or colouring the terminal.

@@ -447,7 +447,7 @@ func TestProtectedHeaders(t *testing.T) {
 		return fromAlice + asBase64("application/pkcs7-mime; smime-type=signed-data", out.Bytes())
 	}
 	report := open(t, wrap("From: alice@example.com\r\nSubject: inner\r\n"), c.reader())
-	if report.Verdict != Valid || report.ProtectedHeaders["subject"] != "inner" {
+	if report.Verdict != Valid || report.ProtectedHeaders["subject"].Value != "inner" {
 		t.Errorf("report %+v", report)
 	}
 	report = open(t, wrap("From: mallory@example.net\r\nSubject: inner\r\n"), c.reader())

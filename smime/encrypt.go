@@ -19,6 +19,11 @@ type EncryptOptions struct {
 	Recipients []cms.Recipient
 	// Cipher is the content encryption; zero takes what CipherFor says.
 	Cipher cms.Cipher
+	// ProtectHeaders hides fields of a mail that is not signed: HeadersHidden of RFC 9788. Those of a signed mail are
+	// protected when it is signed.
+	ProtectHeaders bool
+	// LegacyDisplay is that of SignOptions.
+	LegacyDisplay bool
 }
 
 // Encrypt reads a mail, or a bare MIME entity, signed or not, and writes it encrypted for all recipients. The fields
@@ -28,16 +33,28 @@ type EncryptOptions struct {
 // Errors are faults: mail.header where the header is malformed, TooLarge beyond a bound, those of cms.NewEncrypter.
 func Encrypt(ctx context.Context, r io.Reader, w io.Writer, opts EncryptOptions) error {
 	settings := opts.cms()
-	outer, inner, body, err := readMail(contextReader{ctx, r})
+	var in io.Reader = contextReader{ctx, r}
+	if opts.LegacyDisplay && opts.ProtectHeaders {
+		shown := withLegacyDisplay(in)
+		defer shown.Close()
+		in = shown
+	}
+	outer, inner, body, err := readMail(in)
 	if err != nil {
 		return err
 	}
-	content := inner.Fields
-	if len(outer) == 1 {
-		content = append(outer, content...)
-	}
 	if len(inner.All("Content-Type")) == 0 {
-		content = append(content, newField("Content-Type", "text/plain; charset=utf-8"))
+		inner.Fields = append(inner.Fields, newField("Content-Type", "text/plain; charset=utf-8"))
+	}
+	bare := len(outer) == 1
+	if opts.ProtectHeaders && !bare {
+		if outer, err = protectFields(HeadersHidden, outer, inner); err != nil {
+			return err
+		}
+	}
+	content := inner.Fields
+	if bare {
+		content = append(outer, content...)
 	}
 	kind := "enveloped-data"
 	if settings.Cipher.AEAD() {

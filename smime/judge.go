@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"io"
 	"slices"
-	"strings"
 
 	"chancery.example/cms"
 	"chancery.example/trust"
@@ -69,15 +68,16 @@ func (o *opener) signature(signed *cms.Signed, signer *cms.SignerInfo, crls []*t
 		s.Chain = append(s.Chain, chainLink(link))
 	}
 	s.Revocation = revocationOf(path.Revocation)
+	who, doubt := o.identify()
 	switch {
-	case o.author.Skip:
-	case o.author.Doubt.Code != "":
-		s.doubt(o.author.Doubt.Code, o.author.Doubt.Text)
-	case !o.author.isSigner(s.Addresses):
-		s.doubt(SignerMismatch, "The mail is from "+o.author.Address+", which is none of the signer's addresses.")
+	case who.Skip:
+	case who.Doubt.Code != "":
+		s.doubt(who.Doubt.Code, who.Doubt.Text)
+	case !who.isSigner(s.Addresses):
+		s.doubt(SignerMismatch, "The mail is from "+who.Address+", which is none of the signer's addresses.")
 	}
-	if from, differs := o.protectedFrom(); differs {
-		s.doubt(ProtectedFromDiffers, "Under the signature the mail is from "+from+".")
+	if doubt != nil {
+		s.doubt(doubt.Code, doubt.Text)
 	}
 	return s
 }
@@ -185,6 +185,7 @@ func (o *opener) finish() (*Report, error) {
 		}
 		covered = covered || s.Verdict == Valid && o.within[i] == o.encryptions // it stands inside of every encryption
 	}
+	o.signProtected(covered && r.Verdict == Valid)
 	r.Authenticated = o.encryptions > 0 && o.aead || covered && r.Verdict == Valid
 	return r, nil
 }
@@ -236,32 +237,4 @@ func revocationOf(r trust.Revocation) Revocation {
 		known.RevokedAt, known.Reason = &at, &reason
 	}
 	return known
-}
-
-// protect notes the header fields that stand under the layers around the whole mail, where the sender says that they
-// are meant to be protected (RFC 9788 2.1, and the older protected-headers parameter).
-func (o *opener) protect(h *Header) {
-	params := h.contentType().Params
-	if params["hp"] == "" && params["protected-headers"] == "" {
-		return
-	}
-	for _, field := range h.Fields {
-		name := strings.ToLower(field.Name)
-		if _, known := o.report.ProtectedHeaders[name]; !known && !field.isContent() && name != "hp-outer" {
-			o.report.ProtectedHeaders[name] = field.Value()
-		}
-	}
-}
-
-// protectedFrom is the From under the layers, and whether it is another one than that which was judged.
-func (o *opener) protectedFrom() (string, bool) {
-	value, found := o.report.ProtectedHeaders["from"]
-	if !found || o.author.Skip {
-		return "", false
-	}
-	list, ok := parseAddresses(value)
-	if !ok || len(list) != 1 {
-		return "somebody who cannot be told", true
-	}
-	return list[0].Address, !sameMailbox(list[0].Address, o.author.Address)
 }

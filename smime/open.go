@@ -59,7 +59,7 @@ type Options struct {
 
 // Open reads a mail to its end: it opens what the keys open, checks every signature and returns the Report. What
 // remains after Options.Unwrap is written to w, which may be nil, with the mail's own fields on top. The header of an
-// encrypted mail decides over fields of the same name inside.
+// encrypted mail decides over fields of the same name inside, unless those are protected (RFC 9788).
 //
 // What was written may be used only after Open has returned no error, and believed only as far as the Report says.
 //
@@ -117,12 +117,13 @@ func OpenCMS(ctx context.Context, r, content io.Reader, w io.Writer, opts Option
 
 // opener is one run of Open.
 type opener struct {
-	ctx    context.Context
-	opts   Options
-	out    io.Writer // nil: nothing is written
-	outer  *Header   // of the mail; nil for bare CMS
-	author author
-	report *Report
+	ctx     context.Context
+	opts    Options
+	out     io.Writer // nil: nothing is written
+	outer   *Header   // of the mail; nil for bare CMS
+	author  author
+	payload *Header // of the content whose fields are protected; nil: none are
+	report  *Report
 
 	parts       int  // seen so far, against maxParts
 	encryptions int  // opened around the content
@@ -143,7 +144,7 @@ func newOpener(ctx context.Context, w io.Writer, opts Options) *opener {
 		opts.Memory = trust.NewMemory(maxSignatures)
 	}
 	return &opener{ctx: ctx, opts: opts, out: w, aead: true, report: &Report{
-		Reasons: []Reason{}, Signatures: []Signature{}, Layers: []Layer{}, ProtectedHeaders: map[string]string{},
+		Reasons: []Reason{}, Signatures: []Signature{}, Layers: []Layer{}, ProtectedHeaders: map[string]ProtectedHeader{},
 	}}
 }
 
@@ -186,7 +187,7 @@ func (o *opener) entity(h *Header, body *bufio.Reader, at place) error {
 		return tooLarge("mail.layers", "The mail has more than %d signatures and encryptions around one another.", maxLayers)
 	}
 	form := formOf(h)
-	if at.whole && at.layer > 0 {
+	if at.whole && at.layer > 0 && form == plainContent {
 		o.protect(h)
 	}
 	if o.out != nil && o.opts.Unwrap == Decrypted && o.encryptions > 0 && !o.started && at.whole &&

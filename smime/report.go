@@ -39,7 +39,7 @@ const (
 	TwoContents          = "two-contents"           // invalid: the signature brings a content beside the one that is shown
 	MissingContent       = "missing-content"        // invalid: a signature without anything that it signs
 	NoSigner             = "no-signer"              // unsigned: a signature structure that nobody signed
-	ProtectedFromDiffers = "protected-from-differs" // untrusted: the From under the signature is another one
+	ProtectedFromDiffers = "protected-from-differs" // untrusted: the From under the signature is not the one outside
 )
 
 // Report is everything that is known about a mail after Open. Its JSON form is a contract with scripts.
@@ -61,7 +61,7 @@ type Report struct {
 	// Layers are what lay around the content, outermost first.
 	Layers []Layer `json:"layers"`
 	// ProtectedHeaders are header fields that stand under the signature or encryption (RFC 9788), by lower-case name.
-	ProtectedHeaders map[string]string `json:"protected_headers"`
+	ProtectedHeaders map[string]ProtectedHeader `json:"protected_headers"`
 }
 
 // Layer is one signature or encryption around the content.

@@ -23,7 +23,7 @@ func TestReportAsJSON(t *testing.T) {
 		From             string
 		Signatures       []map[string]any
 		Layers           []map[string]any
-		ProtectedHeaders map[string]string `json:"protected_headers"`
+		ProtectedHeaders map[string]map[string]any `json:"protected_headers"`
 	}
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)

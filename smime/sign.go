@@ -28,6 +28,12 @@ type SignOptions struct {
 	// Capabilities are the ciphers that the signer's mail programs read, best first; nil states AES-CBC, because many
 	// programs show mail in AES-GCM as blank.
 	Capabilities []cms.Cipher
+	// Headers says whether the fields of the mail go under the signature as well. With HeadersHidden the mail has to be
+	// encrypted next.
+	Headers HeaderProtection
+	// LegacyDisplay repeats hidden fields at the top of the text, for programs that do not know protected ones
+	// (RFC 9788 5.2.2).
+	LegacyDisplay bool
 }
 
 // Sign reads a mail, or a bare MIME entity, and writes it signed, with every line end as CR LF. Content that a relay
@@ -37,7 +43,17 @@ type SignOptions struct {
 //
 // Errors are faults: mail.header where the header is malformed, TooLarge beyond a bound, those of cms.NewSigner.
 func Sign(ctx context.Context, r io.Reader, w io.Writer, opts SignOptions) error {
-	in, start, done, err := readTwice(contextSeeker(ctx, r))
+	in := contextSeeker(ctx, r)
+	if opts.LegacyDisplay && opts.Headers == HeadersHidden {
+		shown := withLegacyDisplay(in)
+		defer shown.Close()
+		in = shown
+	}
+	return signTwice(in, w, opts)
+}
+
+func signTwice(r io.Reader, w io.Writer, opts SignOptions) error {
+	in, start, done, err := readTwice(r)
 	if err != nil {
 		return err
 	}
@@ -58,6 +74,9 @@ func Sign(ctx context.Context, r io.Reader, w io.Writer, opts SignOptions) error
 		return err
 	}
 	describe(inner, found)
+	if outer, err = protectFields(opts.Headers, outer, inner); err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(w, bufferSize)
 	if opts.Opaque {
 		err = writeOpaque(out, outer, inner, body, found, opts)

@@ -15,6 +15,9 @@ func mergeHeaders(outer, inner *Header) *Header {
 	if outer == nil || outer == inner {
 		return inner
 	}
+	if formOf(inner) == plainContent && protectionOf(inner) != "" {
+		return mergeProtected(outer, inner)
+	}
 	merged := &Header{end: "\r\n"}
 	for _, field := range outer.Fields {
 		if !field.isContent() {
