@@ -85,8 +85,9 @@ func (p *Portal) showPickup(w http.ResponseWriter, r *http.Request, code int, d 
 func (p *Portal) pickup(w http.ResponseWriter, r *http.Request, at held) error {
 	lang := choose(r, at.Order.Language)
 	d := p.newPickup(r, at)
-	d.Own = r.PostFormValue("way") == "own"
 	d.Request = r.PostFormValue("request")
+	// Whoever pasted a request and chose no password means the request, whether or not the box is ticked.
+	d.Own = r.PostFormValue("way") == "own" || strings.TrimSpace(d.Request) != "" && r.PostFormValue("password") == ""
 	choice := workflow.Choice{Again: d.Again, By: at.By()}
 	var errs []fieldError
 	if d.Own {
