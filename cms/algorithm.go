@@ -2,13 +2,10 @@ package cms
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	_ "crypto/md5" // read as weak
-	"crypto/rsa"
+	_ "crypto/md5"  // read as weak
 	_ "crypto/sha1" // read as weak; OAEP and key derivation still use it
 	_ "crypto/sha256"
 	_ "crypto/sha512"
-	"crypto/x509"
 )
 
 // digestFacts is what a digest algorithm is called in each place.
@@ -50,50 +47,6 @@ func (a Algorithm) digest() (digestFacts, bool) {
 		return digestFacts{}, false
 	}
 	return digestBy(func(d digestFacts) bool { return d.oid == a.OID })
-}
-
-// publicKey is a certificate's key and what the certificate lets it be used for.
-type publicKey struct {
-	key any // *rsa.PublicKey, *ecdsa.PublicKey, or what crypto/x509 made of it; nil if unknown
-	// only is the one RSA algorithm that a key of type id-RSASSA-PSS or id-RSAES-OAEP may serve, RFC 4055 1.2.
-	only OID
-}
-
-// publicKeyOf reads the key of a certificate, also of those RSA key types that crypto/x509 leaves alone.
-func publicKeyOf(cert *x509.Certificate) publicKey {
-	if cert.PublicKey != nil {
-		return publicKey{key: cert.PublicKey}
-	}
-	spki := cursor(cert.RawSubjectPublicKeyInfo)
-	info, ok := spki.take(tagSequence)
-	if !ok {
-		return publicKey{}
-	}
-	fields := cursor(info.contents)
-	alg, ok := fields.algorithm(tagSequence)
-	if !ok || (alg.OID != oidPSS && alg.OID != oidOAEP) {
-		return publicKey{}
-	}
-	bits, ok := fields.take(tagBitString)
-	if !ok || len(bits.contents) < 2 || bits.contents[0] != 0 {
-		return publicKey{}
-	}
-	key, err := x509.ParsePKCS1PublicKey(bits.contents[1:])
-	if err != nil {
-		return publicKey{}
-	}
-	return publicKey{key: key, only: alg.OID}
-}
-
-// weakKey tells that a key no longer proves anything: RFC 8551 4, SBR 6.1.5.
-func weakKey(key any) bool {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return k.N.BitLen() < 2048
-	case *ecdsa.PublicKey:
-		return k.Curve.Params().BitSize < 256
-	}
-	return false
 }
 
 // pssAlgorithm is RSASSA-PSS with the hash for digest and mask and a salt of its length: RFC 4056 3.

@@ -35,7 +35,7 @@ func TestBERInEveryFormIsRead(t *testing.T) {
 	content := text(3000)
 	rsa, p256 := someone(t, "rsa"), someone(t, "p256")
 	t.Run("signed", func(t *testing.T) {
-		message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key}}})
+		message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer()}}})
 		got, s := readSigned(t, cms.ParseNode(message).BER(func(n *cms.Node) bool {
 			return n.Tag == contextZero && len(n.Children) > 0 && n.Children[0].Tag == 16 && len(n.Children[0].Children) == 3 // certificates
 		}))
@@ -65,7 +65,7 @@ func resign(t *testing.T, n *cms.Node, id *identity, change func(list []*cms.Nod
 	set := *attributes
 	set.Tag = 17
 	sum := sha256.Sum256(set.DER())
-	signature, err := id.key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	signature, err := id.signer().Sign(rand.Reader, sum[:], crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ const (
 
 func TestForgedSignedAttributesAreBroken(t *testing.T) {
 	id := someone(t, "rsa")
-	message := signed(t, text(100), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	message := signed(t, text(100), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	without := func(oid string) func([]*cms.Node) []*cms.Node {
 		return func(list []*cms.Node) []*cms.Node {
 			i := attribute(list, oid)
@@ -141,7 +141,7 @@ func TestForgedSignedAttributesAreBroken(t *testing.T) {
 func TestForgedSignedDataIsNeverIntact(t *testing.T) {
 	id := someone(t, "rsa")
 	content := text(100)
-	message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	for name, c := range map[string]struct {
 		change func(n *cms.Node)
 		status cms.Status
@@ -202,7 +202,7 @@ func TestForgedSignedDataIsNeverIntact(t *testing.T) {
 
 func TestBothContentsAreRefused(t *testing.T) {
 	id := someone(t, "p256")
-	message := signed(t, text(100), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	message := signed(t, text(100), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	_, err := cms.VerifyDetached(bytes.NewReader(message), bytes.NewReader(text(100)), cms.Limits{})
 	if fault.CodeOf(err) != "cms.content-twice" {
 		t.Errorf("%v", err)
@@ -215,7 +215,7 @@ func TestBothContentsAreRefused(t *testing.T) {
 
 func TestContentThatWasNotDigestedIsUnknown(t *testing.T) {
 	id := someone(t, "p384")
-	message := signed(t, text(100), cms.SignOptions{Detached: true, Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	message := signed(t, text(100), cms.SignOptions{Detached: true, Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	d := cms.NewDigester(crypto.SHA256)
 	d.Write(text(100))
 	s, err := cms.VerifyDigested(bytes.NewReader(message), d, cms.Limits{})
@@ -525,7 +525,7 @@ func TestEveryCutIsAnError(t *testing.T) {
 	id := someone(t, "p256")
 	key := []cms.DecryptionKey{id.decryptionKey()}
 	sealed := encrypted(t, text(60), cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: id.cert}}})
-	opaque := signed(t, text(60), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	opaque := signed(t, text(60), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	for _, m := range [][]byte{sealed, opaque, cms.ParseNode(sealed).BER(func(*cms.Node) bool { return false }), cms.ParseNode(opaque).BER(keepDER)} {
 		for n := range m {
 			if _, err := cms.Decrypt(bytes.NewReader(m[:n]), key, cms.Limits{}); err == nil {

@@ -26,7 +26,7 @@ func BenchmarkMessages(b *testing.B) {
 			})
 		}
 		for _, id := range []*identity{rsa, p256} {
-			sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}}
+			sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}}
 			bench("sign/"+id.name, func() error {
 				w, err := cms.NewSigner(io.Discard, sign)
 				if err != nil {

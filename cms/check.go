@@ -35,6 +35,7 @@ const (
 	ReasonUnknownDigest      = "unknown-digest"       // Unknown: a digest algorithm that this package does not have
 	ReasonUnknownSignature   = "unknown-signature"    // Unknown: a signature algorithm that this package does not have
 	ReasonUnknownKey         = "unknown-key"          // Unknown: a public key that this package cannot use
+	ReasonTooLong            = "too-long"             // Unknown: Ed25519 or ML-DSA without signed attributes, over content beyond Limits.WholeContent
 	ReasonNoContent          = "no-content"           // Unknown: the content was not there, or not digested by this algorithm
 	ReasonWeakDigest         = "weak-digest"          // Weak: MD5 or SHA-1
 	ReasonWeakKey            = "weak-key"             // Weak: RSA under 2048 bits, or a curve under 256
@@ -121,6 +122,9 @@ func (s *SignerInfo) checkSignature(key publicKey, digest digestFacts) Signature
 	case *ecdsa.PublicKey:
 		verify, r = s.ecdsaVerifier(k, digest)
 	default:
+		if algorithm, ok := pureAlgorithm(key.key); ok {
+			return s.checkPure(key.key, algorithm)
+		}
 		return unknown(ReasonUnknownKey, "The signer's public key is of a kind that is not known here.")
 	}
 	if verify == nil {
@@ -130,9 +134,9 @@ func (s *SignerInfo) checkSignature(key publicKey, digest digestFacts) Signature
 		if weakKey(key.key) {
 			return SignatureResult{Weak, ReasonWeakKey, "The signer's key is too short to prove anything today."}
 		}
-		return SignatureResult{Status: Intact, Text: "The signature is intact."}
+		return SignatureResult{Status: Intact, Text: intactText}
 	}
-	return broken(ReasonSignature, "The signature was not made by the key of this certificate, or was altered.")
+	return broken(ReasonSignature, alteredText)
 }
 
 // verifies tries each form of what may be signed.
@@ -151,6 +155,8 @@ func (s *SignerInfo) verifies(verify func([]byte) bool, hash crypto.Hash) bool {
 }
 
 const (
+	intactText   = "The signature is intact."
+	alteredText  = "The signature was not made by the key of this certificate, or was altered."
 	mismatchText = "The algorithms of the signature do not agree with each other, or with the key."
 	// smallestRSA is the shortest modulus in bits that crypto/rsa still computes with.
 	smallestRSA = 1024
@@ -201,7 +207,7 @@ func (s *SignerInfo) ecdsaVerifier(key *ecdsa.PublicKey, digest digestFacts) (fu
 func (s *SignerInfo) otherAlgorithm() SignatureResult {
 	o := s.SignatureAlgorithm.OID
 	_, known := digestBy(func(d digestFacts) bool { return o == d.rsa || o == d.ecdsa })
-	if known || o == oidRSA || o == oidPSS || o == oidECPublicKey {
+	if known || o == oidRSA || o == oidPSS || o == oidECPublicKey || isPure(o) {
 		return broken(ReasonAlgorithmMismatch, mismatchText)
 	}
 	return unknown(ReasonUnknownSignature, "The signature algorithm "+o.Name()+" is not known here.")

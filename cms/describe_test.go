@@ -17,7 +17,7 @@ func TestDescribe(t *testing.T) {
 		}
 		return d
 	}
-	sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key, PSS: true}, {Certificate: p256.cert, Key: p256.key}}}
+	sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer(), PSS: true}, {Certificate: p256.cert, Key: p256.signer()}}}
 	t.Run("a signed message", func(t *testing.T) {
 		d := describe(signed(t, text(100_000), sign))
 		if d.Type != cms.TypeSignedData || d.Version != 1 || d.ContentType != cms.TypeData || d.ContentBytes != 100_000 || d.Detached ||

@@ -12,6 +12,10 @@ type Digester struct {
 	hashes []runningHash
 	// beginning is as much of the content as looksLikeAttributes wants to see.
 	beginning []byte
+	// whole is the content for signatures that cover it itself, kept while it has at most bound bytes.
+	whole []byte
+	bound int64
+	kept  bool
 }
 
 type runningHash struct {
@@ -29,8 +33,14 @@ func NewDigester(hashes ...crypto.Hash) *Digester {
 	for _, h := range hashes {
 		d.add(h)
 	}
+	if d.find(crypto.SHA512) != nil { // which goes with the algorithms that sign the content itself
+		d.keep(wholeContent)
+	}
 	return d
 }
+
+// keep makes d keep the content itself, as long as that has no more bytes than bound.
+func (d *Digester) keep(bound int64) { d.bound, d.kept = bound, true }
 
 func (d *Digester) add(h crypto.Hash) {
 	if _, known := digestOf(h); !known || d.find(h) != nil {
@@ -56,6 +66,13 @@ func (d *Digester) Write(p []byte) (int, error) {
 	for _, r := range d.hashes {
 		r.sum.Write(p)
 	}
+	if d.kept {
+		if d.kept = int64(len(d.whole)+len(p)) <= d.bound; d.kept {
+			d.whole = append(d.whole, p...)
+		} else {
+			d.whole = nil
+		}
+	}
 	return len(p), nil
 }
 
@@ -70,6 +87,9 @@ func (d *Digester) serve(s *Signed, announced []Algorithm) {
 			if sum := d.find(facts.hash); sum != nil {
 				signer.content.digest = sum.Sum(nil)
 			}
+		}
+		if signer.coversContent() {
+			signer.content.kept, signer.content.whole = d.kept, d.whole
 		}
 	}
 }
@@ -103,6 +123,9 @@ func VerifyDetached(signature, content io.Reader, l Limits) (*Signed, error) {
 	for _, s := range signed.Signers {
 		if facts, known := s.DigestAlgorithm.digest(); known {
 			d.add(facts.hash)
+		}
+		if s.coversContent() && !d.kept {
+			d.keep(l.withDefaults().WholeContent)
 		}
 	}
 	if _, err := io.CopyBuffer(d, onlyReader{content}, make([]byte, copyBuffer)); err != nil {

@@ -15,7 +15,7 @@ import (
 // Recipient is one who shall be able to open the message.
 type Recipient struct {
 	// Certificate holds the public key: RSA of 2048 bits or more (key transport), or P-256, P-384, P-521 (key
-	// agreement by RFC 5753). Whether it is valid, and for this use, is for the caller to know.
+	// agreement by RFC 5753), or X25519 (RFC 8418). Whether it is valid, and for this use, is for the caller to know.
 	Certificate *x509.Certificate
 	// OAEP makes an RSA key be used by RSAES-OAEP (RFC 3560) and not by PKCS #1 v1.5.
 	OAEP bool
@@ -23,6 +23,8 @@ type Recipient struct {
 	OAEPHash crypto.Hash
 	// KeyIdentifier names the recipient by the certificate's subject key identifier and not by issuer and serial number.
 	KeyIdentifier bool
+	// KDF is how key agreement derives its key; zero picks what fits the key.
+	KDF KDF
 }
 
 // EncryptOptions says how to encrypt.
@@ -97,9 +99,13 @@ func recipientInfo(r Recipient, contentKey []byte) (der []byte, plain bool, err 
 	case *rsa.PublicKey:
 		der, err = transportRecipient(r, key, public, contentKey)
 		return der, !r.KeyIdentifier, err
-	case *ecdsa.PublicKey:
-		der, err = agreeRecipient(r, public, contentKey)
+	}
+	if agreement, ok := agreementKeyOf(key.key); ok {
+		der, err = agreeRecipient(r, agreement, contentKey)
 		return der, false, err
+	}
+	if ec, ok := key.key.(*ecdsa.PublicKey); ok {
+		return nil, false, refused("recipient-key", "The recipient's curve %s is not supported.", ec.Curve.Params().Name)
 	}
 	return nil, false, refused("recipient-key", "Keys of the recipient's kind cannot be encrypted to.")
 }

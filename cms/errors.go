@@ -20,7 +20,7 @@ import (
 //	cms.sign                        a private key failed (fault.Internal)
 //
 // and, when writing, all fault.Refused: cms.no-signer, cms.no-recipient, cms.key-mismatch, cms.weak-key, cms.weak-digest,
-// cms.unknown-key, cms.recipient-key, cms.no-key-identifier, cms.oaep-hash, cms.attributes, cms.content-type, cms.content-length.
+// cms.unknown-key, cms.recipient-key, cms.no-key-identifier, cms.oaep-hash, cms.kdf, cms.attributes, cms.content-type, cms.content-length.
 // Errors of the streams themselves are passed on as they are.
 
 // malformed is the error for input that breaks the syntax.

@@ -55,7 +55,7 @@ func TestGPGSMBothWays(t *testing.T) {
 	for _, n := range []string{"rsa", "p256", "p384"} {
 		t.Run("verifies "+n, func(t *testing.T) {
 			id := someone(t, n)
-			o := cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}, Detached: true}
+			o := cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}, Detached: true}
 			signature := write(t, home, "signature", signed(t, content, o))
 			mustRun(t, nil, "gpgsm", "--homedir", home, "--batch", "--verify", signature, write(t, home, "content", content))
 			o.Detached = false

@@ -3,10 +3,14 @@ package cms_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/mlkem"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -18,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/mldsa"
+
 	"chancery.example/cms"
 )
 
@@ -25,15 +31,19 @@ import (
 type identity struct {
 	name string
 	cert *x509.Certificate
-	key  crypto.Signer
+	key  crypto.PrivateKey
 }
+
+// signer is the private key of one who signs.
+func (id *identity) signer() crypto.Signer { return id.key.(crypto.Signer) }
 
 var (
 	identityLock sync.Mutex
 	identities   = map[string]*identity{}
 )
 
-// someone returns the identity of a name, made on first use: "rsa", "rsa-other", "rsa-1024", "p256", "p384", "p521", "p224"; "ca" issued their certificates.
+// someone returns the identity of a name, made on first use: "rsa", "rsa-other", "rsa-1024", "p256", "p384", "p521", "p224",
+// "ed25519", "x25519", "ml-dsa-44" … "ml-kem-1024"; "ca" issued their certificates.
 func someone(t testing.TB, name string) *identity {
 	t.Helper()
 	identityLock.Lock()
@@ -41,9 +51,23 @@ func someone(t testing.TB, name string) *identity {
 	if id := identities[name]; id != nil {
 		return id
 	}
-	var key crypto.Signer
+	var key crypto.PrivateKey
 	var err error
 	switch name {
+	case "ed25519", "ed25519-other":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	case "x25519", "x25519-other":
+		key, err = ecdh.X25519().GenerateKey(rand.Reader)
+	case "ml-dsa-44":
+		key, err = mldsa.GenerateKey(mldsa.MLDSA44())
+	case "ml-dsa-65", "ml-dsa-65-other":
+		key, err = mldsa.GenerateKey(mldsa.MLDSA65())
+	case "ml-dsa-87":
+		key, err = mldsa.GenerateKey(mldsa.MLDSA87())
+	case "ml-kem-768", "ml-kem-768-other":
+		key, err = mlkem.GenerateKey768()
+	case "ml-kem-1024":
+		key, err = mlkem.GenerateKey1024()
 	case "rsa", "rsa-other":
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "rsa-1024":
@@ -101,15 +125,63 @@ func certify(t testing.TB, id, issuer *identity) *x509.Certificate {
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
 		template.EmailAddresses = []string{id.name + "@example.com"}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, id.key.Public(), issuer.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, publicOf(id.key), issuer.key)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if info := modernKeyInfo(id.key); info != nil {
+		der = withKeyInfo(t, der, info, issuer.signer())
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cert
+}
+
+// publicOf returns a public key that crypto/x509 can write: for those that it cannot, any other in its place.
+func publicOf(key crypto.PrivateKey) crypto.PublicKey {
+	switch key.(type) {
+	case *ecdh.PrivateKey, *mldsa.PrivateKey, *mlkem.DecapsulationKey768, *mlkem.DecapsulationKey1024:
+		return ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))
+	}
+	return key.(crypto.Signer).Public()
+}
+
+// modernKeyInfo returns the SubjectPublicKeyInfo of a key that crypto/x509 does not write, and nil for others: RFC 8410, RFC 9881, RFC 9935.
+func modernKeyInfo(key crypto.PrivateKey) *cms.Node {
+	var last byte // of the object identifiers 2.16.840.1.101.3.4.3.x and .4.x
+	var public []byte
+	family := byte(4)
+	switch k := key.(type) {
+	case *ecdh.PrivateKey:
+		return node(16, node(16, &cms.Node{Tag: 6, Contents: []byte{0x2b, 0x65, 0x6e}}), &cms.Node{Tag: 3, Contents: append([]byte{0}, k.PublicKey().Bytes()...)})
+	case *mldsa.PrivateKey:
+		family, public = 3, k.PublicKey().Bytes()
+		last = map[string]byte{"ML-DSA-44": 17, "ML-DSA-65": 18, "ML-DSA-87": 19}[k.PublicKey().Parameters().String()]
+	case *mlkem.DecapsulationKey768:
+		last, public = 2, k.EncapsulationKey().Bytes()
+	case *mlkem.DecapsulationKey1024:
+		last, public = 3, k.EncapsulationKey().Bytes()
+	default:
+		return nil
+	}
+	return node(16, node(16, &cms.Node{Tag: 6, Contents: []byte{0x60, 0x86, 0x48, 1, 0x65, 3, 4, family, last}}),
+		&cms.Node{Tag: 3, Contents: append([]byte{0}, public...)})
+}
+
+// withKeyInfo puts another SubjectPublicKeyInfo into a certificate and signs it anew.
+func withKeyInfo(t testing.TB, der []byte, info *cms.Node, issuer crypto.Signer) []byte {
+	t.Helper()
+	n := cms.ParseNode(der)
+	n.Children[0].Children[6] = info
+	sum := sha256.Sum256(n.Children[0].DER())
+	signature, err := issuer.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Children[2].Contents = append([]byte{0}, signature...)
+	return n.DER()
 }
 
 func (id *identity) decryptionKey() cms.DecryptionKey {

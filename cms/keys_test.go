@@ -118,7 +118,7 @@ func TestCertificatesForPSSOnly(t *testing.T) {
 
 func TestEncryptionKeyPreferenceGoesBothWays(t *testing.T) {
 	id, other := someone(t, "p256"), someone(t, "rsa")
-	message := signed(t, nil, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}, Attributes: []cms.Attribute{cms.EncryptionKeyPreference(other.cert)}})
+	message := signed(t, nil, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}, Attributes: []cms.Attribute{cms.EncryptionKeyPreference(other.cert)}})
 	_, s := readSigned(t, message)
 	if k := s.Signers[0].EncryptionKey; !k.Matches(other.cert) || k.Matches(id.cert) {
 		t.Errorf("%+v", k)

@@ -17,6 +17,26 @@ var wrapTable = [...]struct {
 	keyBytes int
 }{{oidAES128Wrap, 16}, {oidAES192Wrap, 24}, {oidAES256Wrap, 32}}
 
+// wrapFor returns the key wrap to write for a content key: the weakest that is no weaker than it.
+func wrapFor(contentKey []byte) (alg Algorithm, keyBytes int) {
+	for _, w := range wrapTable {
+		if alg, keyBytes = (Algorithm{OID: w.oid}), w.keyBytes; keyBytes >= len(contentKey) {
+			break
+		}
+	}
+	return alg, keyBytes
+}
+
+// wrapKeyBytes returns the key size of an AES key wrap, whose parameters are absent (QUIRK: or NULL); 0 if it is none.
+func wrapKeyBytes(a Algorithm) int {
+	for _, w := range wrapTable {
+		if a.OID == w.oid && (a.Parameters == nil || string(a.Parameters) == string(derNull)) {
+			return w.keyBytes
+		}
+	}
+	return 0
+}
+
 // oidTripleDESWrap is only read: RFC 3370 4.3.1.
 const oidTripleDESWrap OID = "1.2.840.113549.1.9.16.3.6"
 

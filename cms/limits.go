@@ -31,6 +31,9 @@ type Limits struct {
 	ParameterBytes int
 	// DigestAlgorithms is how many digest algorithms a message may announce; 16 by default.
 	DigestAlgorithms int
+	// WholeContent is how much signed content is kept in memory for signatures without signed attributes by algorithms that
+	// sign the content itself (Ed25519, ML-DSA); 1 MiB by default. Over longer content they check as Unknown.
+	WholeContent int64
 	// Attempts is how many encrypted keys are tried with private keys; 8 by default.
 	Attempts int
 	// SpoolMemory is how much of an encrypted content is kept in memory until it may be released, before an
@@ -71,6 +74,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.SpoolMemory <= 0 {
 		l.SpoolMemory = 4 << 20
+	}
+	if l.WholeContent <= 0 {
+		l.WholeContent = wholeContent
 	}
 	return l
 }

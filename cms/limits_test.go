@@ -49,7 +49,7 @@ func repeat(n *cms.Node, times int) []*cms.Node {
 
 func TestWhatIsTooMuchIsRefused(t *testing.T) {
 	rsa, p256 := someone(t, "rsa"), someone(t, "p256")
-	opaque := signed(t, text(10), cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key}}})
+	opaque := signed(t, text(10), cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer()}}})
 	sealed := encrypted(t, text(10), cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: p256.cert}}})
 	forge := func(message []byte, change func(n *cms.Node)) []byte {
 		n := cms.ParseNode(message)
@@ -208,7 +208,7 @@ func TestMemoryDoesNotGrowWithTheMessage(t *testing.T) {
 		}()
 		return r
 	}
-	sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: p256.cert, Key: p256.key}}}
+	sign := cms.SignOptions{Signers: []cms.Signer{{Certificate: p256.cert, Key: p256.signer()}}}
 	check := func(t *testing.T, h *heap, allowed uint64) {
 		t.Helper()
 		if h.passed < size || h.peak > h.floor+allowed {
@@ -295,7 +295,7 @@ func TestMemoryDoesNotGrowWithTheMessage(t *testing.T) {
 
 func TestCarriedCertificateThatCannotBeParsedIsKeptRaw(t *testing.T) {
 	id := someone(t, "rsa")
-	message := signed(t, text(10), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+	message := signed(t, text(10), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 	n := cms.ParseNode(message)
 	certs := signedDataOf(n).Children[3]
 	certs.Children = append(certs.Children, node(16, &cms.Node{Tag: 5}), node(2<<16|1))

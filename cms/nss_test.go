@@ -49,7 +49,7 @@ func TestNSSReadsWhatIsWritten(t *testing.T) {
 			id := someone(t, who.who)
 			for _, detached := range []bool{false, true} {
 				s := who.signer
-				s.Certificate, s.Key = id.cert, id.key
+				s.Certificate, s.Key = id.cert, id.signer()
 				message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{s}, Detached: detached, SigningTime: time.Now(), Capabilities: cms.DefaultCapabilities()})
 				args := []string{"-D", "-u", "4"}
 				if detached {

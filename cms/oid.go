@@ -61,6 +61,11 @@ const (
 	oidECDSASHA256 OID = "1.2.840.10045.4.3.2"
 	oidECDSASHA384 OID = "1.2.840.10045.4.3.3"
 	oidECDSASHA512 OID = "1.2.840.10045.4.3.4"
+
+	oidEd25519 OID = "1.3.101.112"             // RFC 8419
+	oidMLDSA44 OID = "2.16.840.1.101.3.4.3.17" // RFC 9882
+	oidMLDSA65 OID = "2.16.840.1.101.3.4.3.18"
+	oidMLDSA87 OID = "2.16.840.1.101.3.4.3.19"
 )
 
 // Key management (RFC 3560, RFC 5753, RFC 3565) and content encryption (RFC 3565, RFC 5084, RFC 3370).
@@ -77,6 +82,16 @@ const (
 	oidCofactorDHSHA256 OID = "1.3.132.1.14.1"
 	oidCofactorDHSHA384 OID = "1.3.132.1.14.2"
 	oidCofactorDHSHA512 OID = "1.3.132.1.14.3"
+	oidStdDHSHA224      OID = "1.3.132.1.11.0"
+	oidCofactorDHSHA224 OID = "1.3.132.1.14.0"
+	oidStdDHHKDFSHA256  OID = "1.2.840.113549.1.9.16.3.19" // RFC 8418
+	oidStdDHHKDFSHA384  OID = "1.2.840.113549.1.9.16.3.20"
+	oidStdDHHKDFSHA512  OID = "1.2.840.113549.1.9.16.3.21"
+
+	oidX25519 OID = "1.3.101.110" // RFC 8410
+
+	oidMLKEM768  OID = "2.16.840.1.101.3.4.4.2" // RFC 9936
+	oidMLKEM1024 OID = "2.16.840.1.101.3.4.4.3"
 
 	oidAES128Wrap OID = "2.16.840.1.101.3.4.1.5"
 	oidAES192Wrap OID = "2.16.840.1.101.3.4.1.25"
@@ -148,9 +163,9 @@ var oidNames = map[OID]string{
 	oidSHA384RSA: "sha384WithRSAEncryption", oidSHA512RSA: "sha512WithRSAEncryption", oidPSS: "RSASSA-PSS",
 	oidECPublicKey: "ecPublicKey", oidECDSASHA1: "ecdsa-with-SHA1", oidECDSASHA224: "ecdsa-with-SHA224",
 	oidECDSASHA256: "ecdsa-with-SHA256", oidECDSASHA384: "ecdsa-with-SHA384", oidECDSASHA512: "ecdsa-with-SHA512",
-	"1.3.101.112": "Ed25519", "1.3.101.113": "Ed448", "1.2.840.10040.4.1": "dsa", "1.2.840.10040.4.3": "dsa-with-sha1",
+	oidEd25519: "Ed25519", "1.3.101.113": "Ed448", "1.2.840.10040.4.1": "dsa", "1.2.840.10040.4.3": "dsa-with-sha1",
 	"2.16.840.1.101.3.4.3.1": "dsa-with-sha224", "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
-	"2.16.840.1.101.3.4.3.17": "ML-DSA-44", "2.16.840.1.101.3.4.3.18": "ML-DSA-65", "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+	oidMLDSA44: "ML-DSA-44", oidMLDSA65: "ML-DSA-65", oidMLDSA87: "ML-DSA-87",
 
 	oidOAEP: "RSAES-OAEP", oidMGF1: "mgf1", oidPSpecified: "pSpecified",
 	oidStdDHSHA1: "dhSinglePass-stdDH-sha1kdf-scheme", oidStdDHSHA256: "dhSinglePass-stdDH-sha256kdf-scheme",
@@ -158,7 +173,11 @@ var oidNames = map[OID]string{
 	oidCofactorDHSHA1: "dhSinglePass-cofactorDH-sha1kdf-scheme", oidCofactorDHSHA256: "dhSinglePass-cofactorDH-sha256kdf-scheme",
 	oidCofactorDHSHA384: "dhSinglePass-cofactorDH-sha384kdf-scheme", oidCofactorDHSHA512: "dhSinglePass-cofactorDH-sha512kdf-scheme",
 	"1.2.840.113549.1.9.16.3.5": "ESDH", "1.2.840.113549.1.9.16.3.9": "PWRI-KEK", oidTripleDESWrap: "3des-wrap",
-	"1.3.101.110": "X25519",
+	oidX25519: "X25519", "1.3.101.111": "X448",
+	oidStdDHSHA224: "dhSinglePass-stdDH-sha224kdf-scheme", oidCofactorDHSHA224: "dhSinglePass-cofactorDH-sha224kdf-scheme",
+	oidStdDHHKDFSHA256: "dhSinglePass-stdDH-hkdf-sha256-scheme", oidStdDHHKDFSHA384: "dhSinglePass-stdDH-hkdf-sha384-scheme",
+	oidStdDHHKDFSHA512:       "dhSinglePass-stdDH-hkdf-sha512-scheme",
+	"2.16.840.1.101.3.4.4.1": "ML-KEM-512", oidMLKEM768: "ML-KEM-768", oidMLKEM1024: "ML-KEM-1024",
 
 	oidAES128Wrap: "aes128-wrap", oidAES192Wrap: "aes192-wrap", oidAES256Wrap: "aes256-wrap",
 	oidAES128CBC: "aes128-CBC", oidAES192CBC: "aes192-CBC", oidAES256CBC: "aes256-CBC",

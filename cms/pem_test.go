@@ -13,7 +13,7 @@ import (
 func TestPEMGoesBothWays(t *testing.T) {
 	id := someone(t, "p256")
 	for _, n := range []int{0, 1, 47, 48, 49, 200_000} {
-		message := signed(t, text(n), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}})
+		message := signed(t, text(n), cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}})
 		var out bytes.Buffer
 		w := cms.NewPEMWriter(&out)
 		if _, err := w.Write(message); err != nil {

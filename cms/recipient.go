@@ -213,9 +213,10 @@ func (a *agreement) readOriginator(p []byte) bool {
 	}
 	fields := cursor(e.contents)
 	alg, ok := fields.algorithm(tagSequence)
-	if !ok || alg.OID != oidECPublicKey {
+	if !ok || alg.OID != oidECPublicKey && alg.OID != oidX25519 {
 		return false
 	}
+	a.keyType = alg.OID
 	bits, ok := fields.take(tagBitString)
 	if !ok || len(fields) != 0 || len(bits.contents) < 2 || bits.contents[0] != 0 {
 		return false
@@ -224,11 +225,11 @@ func (a *agreement) readOriginator(p []byte) bool {
 	return true
 }
 
-// readAlgorithm reads the key agreement scheme and the key wrap in its parameters: RFC 5753 7.1.4.
+// readAlgorithm reads the key agreement scheme and the key wrap in its parameters: RFC 5753 7.1.4, RFC 8418 2.
 func (a *agreement) readAlgorithm(alg Algorithm) bool {
 	for _, scheme := range agreementTable {
-		if alg.OID == scheme.oid || alg.OID == scheme.cofactor {
-			a.hash = scheme.hash
+		if alg.OID == scheme.oid {
+			a.kdf = scheme.kdf
 		}
 	}
 	parameters := cursor(alg.Parameters)
@@ -237,13 +238,9 @@ func (a *agreement) readAlgorithm(alg Algorithm) bool {
 		return false
 	}
 	a.wrap = alg.Parameters
-	for _, w := range wrapTable {
-		if wrap.OID == w.oid {
-			a.keyBytes = w.keyBytes
-		}
-	}
+	a.keyBytes = wrapKeyBytes(wrap)
 	if wrap.OID == oidTripleDESWrap {
 		a.keyBytes, a.tripleDES = 24, true
 	}
-	return a.hash != 0 && a.keyBytes != 0
+	return a.kdf.Hash != 0 && a.keyBytes != 0
 }

@@ -12,12 +12,13 @@ import (
 type Signer struct {
 	// Certificate is the signer's; it is carried in the message.
 	Certificate *x509.Certificate
-	// Key is the private key of Certificate: RSA of 2048 bits or more, or ECDSA on P-256, P-384 or P-521. It may live
-	// in an HSM.
+	// Key is the private key of Certificate: RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, Ed25519 (RFC 8419),
+	// or ML-DSA (RFC 9882; *mldsa.PrivateKey of filippo.io/mldsa). It may live in an HSM.
 	Key crypto.Signer
 	// PSS makes an RSA key sign by RSASSA-PSS (RFC 4056) and not by PKCS #1 v1.5.
 	PSS bool
-	// Hash is SHA256, SHA384 or SHA512; zero picks SHA-256, or what fits the curve of an ECDSA key.
+	// Hash is SHA256, SHA384 or SHA512; zero picks SHA-256, or what fits the curve of an ECDSA key. With Ed25519 and ML-DSA
+	// it is always SHA-512.
 	Hash crypto.Hash
 	// KeyIdentifier names the signer by the certificate's subject key identifier and not by issuer and serial number.
 	KeyIdentifier bool
@@ -36,7 +37,7 @@ type SignOptions struct {
 	// ContentType is what the content is; TypeData if empty.
 	ContentType OID
 	// ContentLength is the exact length of the content in bytes, if it is known and Detached is not set. Zero or less
-	// means unknown. It makes the encoding shorter and, with RSA signers, all DER.
+	// means unknown. It makes the encoding shorter and, without ECDSA signers, all DER.
 	ContentLength int64
 	// SigningTime is stated in the signingTime attribute; if zero, there is none.
 	SigningTime time.Time
@@ -44,12 +45,15 @@ type SignOptions struct {
 	Capabilities []Algorithm
 	// Attributes are further signed attributes, the same for every signer.
 	Attributes []Attribute
+	// NoAttributes signs the content itself, without any signed attributes: RFC 5652 5.4. No mail client wants that; the
+	// content must be of TypeData, and with Ed25519 or ML-DSA at most 1 MiB, since it is kept in memory until Close.
+	NoAttributes bool
 }
 
 // NewSigner returns a writer that signs what is written to it. The message is complete on out when Close has
 // returned nil; out is not closed. A key that does not fit its certificate, or that is too weak, is refused at once.
 //
-// The message is DER if the content is detached, short (64 KiB), or of known length and signed by RSA keys only: the
+// The message is DER if the content is detached, short (64 KiB), or of known length and signed by no ECDSA key: the
 // length of an ECDSA signature is not known before it is made. Else the outer lengths are indefinite.
 func NewSigner(out io.Writer, o SignOptions) (io.WriteCloser, error) {
 	w := &signWriter{out: out, detached: o.Detached, contentType: o.ContentType, length: o.ContentLength, digester: &Digester{}}
@@ -73,6 +77,10 @@ func NewSigner(out io.Writer, o SignOptions) (io.WriteCloser, error) {
 		}
 		w.signers = append(w.signers, p)
 		w.digester.add(p.digest.hash)
+		if p.coversContent() {
+			w.digester.keep(wholeContent)
+			w.whole = true
+		}
 		certificates = append(certificates, s.Certificate)
 	}
 	w.carried = carried(append(certificates, o.Certificates...), o.CRLs)
@@ -88,6 +96,7 @@ type signWriter struct {
 	signers     []*preparedSigner
 	carried     []byte // certificates and crls
 	digester    *Digester
+	whole       bool // a signature covers the content itself
 
 	early   []byte  // content while it may still turn out to be short
 	pieces  *pieces // content once it did not
@@ -108,6 +117,9 @@ func (w *signWriter) Write(p []byte) (int, error) {
 	w.digester.Write(p)
 	w.written += int64(len(p))
 	switch {
+	case w.whole && !w.digester.kept:
+		w.err = tooLarge("bytes of content under a signature without attributes", wholeContent)
+		return 0, w.err
 	case w.detached:
 		return len(p), nil
 	case w.pieces == nil && len(w.early)+len(p) <= copyBuffer:
@@ -262,7 +274,7 @@ func (w *signWriter) sign() ([]byte, error) {
 	signatures := make([][]byte, len(w.signers))
 	for i, s := range w.signers {
 		var err error
-		if signatures[i], err = s.sign(w.digester.find(s.digest.hash).Sum(nil)); err != nil {
+		if signatures[i], err = s.sign(w.digester.find(s.digest.hash).Sum(nil), w.digester.whole); err != nil {
 			return nil, err
 		}
 	}

@@ -97,7 +97,7 @@ func TestSignedMessagesCheckHereAndInOpenSSL(t *testing.T) {
 					content := text(length.content)
 					o := cms.SignOptions{Signers: []cms.Signer{who.signer}, Detached: detached, SigningTime: time.Unix(1_800_000_000, 0),
 						Capabilities: cms.DefaultCapabilities()}
-					o.Signers[0].Certificate, o.Signers[0].Key = id.cert, id.key
+					o.Signers[0].Certificate, o.Signers[0].Key = id.cert, id.signer()
 					if length.announced {
 						o.ContentLength = int64(len(content))
 					}
@@ -213,7 +213,7 @@ func TestSeveralSignersEachCountForThemselves(t *testing.T) {
 	rsa, p256, other := someone(t, "rsa"), someone(t, "p256"), someone(t, "p256-other")
 	content := text(1000)
 	message := signed(t, content, cms.SignOptions{
-		Signers:      []cms.Signer{{Certificate: rsa.cert, Key: rsa.key, PSS: true, Hash: crypto.SHA512}, {Certificate: p256.cert, Key: p256.key}},
+		Signers:      []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer(), PSS: true, Hash: crypto.SHA512}, {Certificate: p256.cert, Key: p256.signer()}},
 		Certificates: []*x509.Certificate{other.cert, rsa.cert},
 	})
 	got, s := readSigned(t, message)
@@ -236,7 +236,7 @@ func TestSeveralSignersEachCountForThemselves(t *testing.T) {
 func TestKnownLengthWithRSAIsDER(t *testing.T) {
 	id := someone(t, "rsa")
 	content := text(300_000)
-	message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}, ContentLength: int64(len(content))})
+	message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}, ContentLength: int64(len(content))})
 	var outer asn1.RawValue
 	if rest, err := asn1.Unmarshal(message, &outer); err != nil || len(rest) != 0 {
 		t.Fatalf("not DER: %v, %d bytes left", err, len(rest))
@@ -250,12 +250,12 @@ func TestWhatCannotSignIsRefused(t *testing.T) {
 	}{
 		"nobody":                        {cms.SignOptions{}},
 		"no key":                        {cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert}}}},
-		"a key of another":              {cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: p256.key}}}},
-		"RSA of 1024 bits":              {cms.SignOptions{Signers: []cms.Signer{{Certificate: weak.cert, Key: weak.key}}}},
-		"P-224":                         {cms.SignOptions{Signers: []cms.Signer{{Certificate: p224.cert, Key: p224.key}}}},
-		"SHA-1":                         {cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key, Hash: crypto.SHA1}}}},
-		"a content type that is none":   {cms.SignOptions{ContentType: "x", Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key}}}},
-		"an attribute that we make too": {cms.SignOptions{Attributes: []cms.Attribute{{Type: "1.2.840.113549.1.9.4", Values: [][]byte{{5, 0}}}}, Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.key}}}},
+		"a key of another":              {cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: p256.signer()}}}},
+		"RSA of 1024 bits":              {cms.SignOptions{Signers: []cms.Signer{{Certificate: weak.cert, Key: weak.signer()}}}},
+		"P-224":                         {cms.SignOptions{Signers: []cms.Signer{{Certificate: p224.cert, Key: p224.signer()}}}},
+		"SHA-1":                         {cms.SignOptions{Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer(), Hash: crypto.SHA1}}}},
+		"a content type that is none":   {cms.SignOptions{ContentType: "x", Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer()}}}},
+		"an attribute that we make too": {cms.SignOptions{Attributes: []cms.Attribute{{Type: "1.2.840.113549.1.9.4", Values: [][]byte{{5, 0}}}}, Signers: []cms.Signer{{Certificate: rsa.cert, Key: rsa.signer()}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := cms.NewSigner(io.Discard, c.o); err == nil {
@@ -268,7 +268,7 @@ func TestWhatCannotSignIsRefused(t *testing.T) {
 func TestAnnouncedLengthIsHeld(t *testing.T) {
 	id := someone(t, "p256")
 	for _, announced := range []int64{99, 101, 70_000} {
-		w, err := cms.NewSigner(io.Discard, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.key}}, ContentLength: announced})
+		w, err := cms.NewSigner(io.Discard, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer()}}, ContentLength: announced})
 		if err != nil {
 			t.Fatal(err)
 		}

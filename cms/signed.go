@@ -1,6 +1,7 @@
 package cms
 
 import (
+	"crypto"
 	"crypto/x509"
 	"io"
 )
@@ -134,6 +135,9 @@ func (s *SignedReader) readDigestAlgorithms() error {
 		}
 		if facts, known := a.digest(); known {
 			s.digester.add(facts.hash)
+			if facts.hash == crypto.SHA512 && !s.digester.kept { // RFC 8419 3, RFC 9882 3.3: it may be the content that is signed
+				s.digester.keep(l.WholeContent)
+			}
 		}
 	}
 }

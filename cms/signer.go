@@ -19,6 +19,7 @@ type preparedSigner struct {
 	digest     digestFacts
 	signature  Algorithm
 	attributes [][]byte // without messageDigest
+	bare       bool     // there are no signed attributes
 }
 
 // prepareSigner checks that key and certificate belong together and picks the algorithms.
@@ -50,7 +51,14 @@ func prepareSigner(s Signer) (*preparedSigner, error) {
 			hash = curve.hash
 		}
 	default:
-		return nil, refused("unknown-key", "Keys of the signer's kind cannot sign here.")
+		if _, ok := pureAlgorithm(k); !ok {
+			return nil, refused("unknown-key", "Keys of the signer's kind cannot sign here.")
+		}
+		// RFC 8419 3 demands SHA-512, RFC 9882 3.3 demands it of every receiver.
+		if hash != 0 && hash != crypto.SHA512 {
+			return nil, refused("weak-digest", "Ed25519 and ML-DSA are used with SHA-512 here, not %s.", hash)
+		}
+		hash = crypto.SHA512
 	}
 	if hash == 0 {
 		hash = crypto.SHA256
@@ -59,7 +67,10 @@ func prepareSigner(s Signer) (*preparedSigner, error) {
 	if p.digest, ok = digestOf(hash); !ok || !p.digest.writable {
 		return nil, refused("weak-digest", "Signatures are made with SHA-256, SHA-384 or SHA-512, not %s.", hash)
 	}
+	pure, isPure := pureAlgorithm(key.key)
 	switch _, isRSA := key.key.(*rsa.PublicKey); {
+	case isPure:
+		p.signature = Algorithm{OID: pure}
 	case !isRSA:
 		p.signature = Algorithm{OID: p.digest.ecdsa}
 	case key.only == oidPSS || s.PSS:
@@ -74,6 +85,13 @@ func prepareSigner(s Signer) (*preparedSigner, error) {
 
 // prepareAttributes makes the signed attributes that are known before the content.
 func (p *preparedSigner) prepareAttributes(contentType OID, o SignOptions) error {
+	if o.NoAttributes {
+		if !o.SigningTime.IsZero() || len(o.Capabilities) > 0 || len(o.Attributes) > 0 || contentType != TypeData { // RFC 5652 5.3
+			return refused("attributes", "Without signed attributes only plain data can be signed, and nothing stated beside it.")
+		}
+		p.bare = true
+		return nil
+	}
 	list := []Attribute{
 		{Type: attrContentType, Values: [][]byte{derOID(contentType)}},
 		protectionAttribute(Algorithm{OID: p.digest.oid}, p.signature),
@@ -95,21 +113,21 @@ func (p *preparedSigner) prepareAttributes(contentType OID, o SignOptions) error
 	return nil
 }
 
-// signedAttributes returns the signed attributes with tag t, complete.
+// signedAttributes returns the signed attributes with tag t, complete; nothing if there shall be none.
 func (p *preparedSigner) signedAttributes(t tag, contentDigest []byte) []byte {
+	if p.bare {
+		return nil
+	}
 	digest := Attribute{Type: attrMessageDigest, Values: [][]byte{simple(tagOctetString, contentDigest)}}
 	return setOf(t, append(p.attributes[:len(p.attributes):len(p.attributes)], digest.der()))
 }
 
-// sign signs the signed attributes: RFC 5652 5.4.
-func (p *preparedSigner) sign(contentDigest []byte) ([]byte, error) {
-	h := p.digest.hash.New()
-	h.Write(p.signedAttributes(tagSet, contentDigest))
-	var options crypto.SignerOpts = p.digest.hash
-	if p.PSS {
-		options = &rsa.PSSOptions{SaltLength: p.digest.hash.Size(), Hash: p.digest.hash}
-	}
-	signature, err := p.Key.Sign(rand.Reader, h.Sum(nil), options)
+// coversContent tells that the signature is over the content itself.
+func (p *preparedSigner) coversContent() bool { return p.bare && isPure(p.signature.OID) }
+
+// sign signs the signed attributes, or the content if there are none: RFC 5652 5.4. whole is the content if coversContent.
+func (p *preparedSigner) sign(contentDigest, whole []byte) ([]byte, error) {
+	signature, err := p.rawSignature(contentDigest, whole)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "cms.sign", "The signer's key did not sign.")
 	}
@@ -119,12 +137,32 @@ func (p *preparedSigner) sign(contentDigest []byte) ([]byte, error) {
 	return signature, nil
 }
 
+func (p *preparedSigner) rawSignature(contentDigest, whole []byte) ([]byte, error) {
+	if isPure(p.signature.OID) {
+		if !p.bare {
+			whole = p.signedAttributes(tagSet, contentDigest)
+		}
+		return signPure(p.Key, whole)
+	}
+	digest := contentDigest
+	if !p.bare {
+		h := p.digest.hash.New()
+		h.Write(p.signedAttributes(tagSet, contentDigest))
+		digest = h.Sum(nil)
+	}
+	var options crypto.SignerOpts = p.digest.hash
+	if p.PSS {
+		options = &rsa.PSSOptions{SaltLength: p.digest.hash.Size(), Hash: p.digest.hash}
+	}
+	return p.Key.Sign(rand.Reader, digest, options)
+}
+
 // signatureBytes is the size of a signature, 0 if it varies.
 func (p *preparedSigner) signatureBytes() int {
 	if k, ok := p.public.(*rsa.PublicKey); ok {
 		return k.Size()
 	}
-	return 0
+	return pureSignatureBytes(p.public)
 }
 
 // signerInfo returns the SignerInfo: RFC 5652 5.3.

@@ -40,6 +40,13 @@ type contentFacts struct {
 	announced   bool   // digestAlgorithms names the signer's
 	digest      []byte // nil if it was not taken
 	ambiguous   bool   // the content begins as signed attributes do
+	kept        bool   // whole holds the content
+	whole       []byte // of a signature over the content itself
+}
+
+// coversContent tells that the signature is over the content itself, not over attributes or a digest.
+func (s *SignerInfo) coversContent() bool {
+	return s.attributes == nil && isPure(s.SignatureAlgorithm.OID)
 }
 
 // Matches tells whether cert is the certificate that the signer names.
