@@ -170,17 +170,18 @@ func (p *Portal) pickupReceived(w http.ResponseWriter, r *http.Request, at held)
 	return back(w, r, to)
 }
 
-// suggestion is a password of 80 random bits in four groups that are easy to type.
+// suggestion is a password of 120 random bits in six groups that can be read aloud: a key that the house made is to be
+// protected by at least 112 (SBR 6.1.2, BR-135).
 func suggestion() string {
-	var b [10]byte
+	var b [15]byte
 	rand.Read(b[:])
 	s := base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding).EncodeToString(b[:])
-	return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:]
+	return strings.Join([]string{s[:4], s[4:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
 }
 
 // cleanToken lets through what suggestion makes, and nothing else.
 func cleanToken(s string) string {
-	if len(s) != 19 || strings.Trim(s, "abcdefghijkmnpqrstuvwxyz23456789-") != "" {
+	if len(s) != len("xxxx-xxxx-xxxx-xxxx-xxxx-xxxx") || strings.Trim(s, "abcdefghijkmnpqrstuvwxyz23456789-") != "" {
 		return "none"
 	}
 	return s
