@@ -60,7 +60,7 @@ func (c *encryptCmd) recipient(console *Console, path string) (cms.Recipient, er
 	var best *x509.Certificate
 	now := console.Now()
 	for _, cert := range certs {
-		if mayEncrypt(cert) && (!cert.IsCA || len(certs) == 1) && (best == nil || isBetter(cert, best, now)) {
+		if smime.MayEncrypt(cert) && (!cert.IsCA || len(certs) == 1) && (best == nil || isBetter(cert, best, now)) {
 			best = cert
 		}
 	}
@@ -73,17 +73,4 @@ func (c *encryptCmd) recipient(console *Console, path string) (cms.Recipient, er
 	}
 	_, isRSA := best.PublicKey.(*rsa.PublicKey)
 	return cms.Recipient{Certificate: best, OAEP: c.OAEP && isRSA}, nil
-}
-
-func mayEncrypt(cert *x509.Certificate) bool {
-	if !isForMail(cert) {
-		return false
-	}
-	if cert.KeyUsage == 0 {
-		return true
-	}
-	if _, isRSA := cert.PublicKey.(*rsa.PublicKey); isRSA {
-		return cert.KeyUsage&x509.KeyUsageKeyEncipherment != 0
-	}
-	return cert.KeyUsage&x509.KeyUsageKeyAgreement != 0
 }

@@ -114,7 +114,7 @@ func (opts EncryptOptions) cms() cms.EncryptOptions {
 // AES-GCM as a blank mail.
 func CipherFor(recipients []*x509.Certificate) cms.Cipher {
 	for _, cert := range recipients {
-		if cert == nil || !canRead(cert, cms.AES256GCM) {
+		if cert == nil || !states(cert, cms.AES256GCM.OID()) {
 			return cms.AES256CBC
 		}
 	}
@@ -126,8 +126,8 @@ func CipherFor(recipients []*x509.Certificate) cms.Cipher {
 
 var oidCapabilities = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 15}
 
-// canRead reports whether the S/MIME capabilities of a certificate list a cipher: SEQUENCE OF SEQUENCE { OID, … }.
-func canRead(cert *x509.Certificate, cipher cms.Cipher) bool {
+// states reports whether the S/MIME capabilities of a certificate list an algorithm: SEQUENCE OF SEQUENCE { OID, … }.
+func states(cert *x509.Certificate, algorithm cms.OID) bool {
 	for _, extension := range cert.Extensions {
 		if !extension.Id.Equal(oidCapabilities) {
 			continue
@@ -143,7 +143,7 @@ func canRead(cert *x509.Certificate, cipher cms.Cipher) bool {
 			if !list.ReadASN1(&entry, cbasn1.SEQUENCE) || !entry.ReadASN1ObjectIdentifier(&id) {
 				return false
 			}
-			if id.String() == string(cipher.OID()) {
+			if id.String() == string(algorithm) {
 				return true
 			}
 		}

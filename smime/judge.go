@@ -42,7 +42,7 @@ func (o *opener) signature(signed *cms.Signed, signer *cms.SignerInfo, crls []*t
 	s := Signature{
 		Signer: describeEntity(signer.Signer), Addresses: []string{}, Chain: []ChainLink{}, Part: at.part,
 		DigestAlgorithm: signer.DigestAlgorithm.Name(), SignatureAlgorithm: signer.SignatureAlgorithm.Name(),
-		Revocation: Revocation{Status: string(trust.NotChecked)},
+		Revocation: Revocation{Status: string(trust.NotChecked)}, Capabilities: signer.Capabilities,
 	}
 	if !signer.SigningTime.IsZero() {
 		s.SigningTime = &signer.SigningTime

@@ -1,6 +1,10 @@
 package smime
 
-import "time"
+import (
+	"time"
+
+	"chancery.example/cms"
+)
 
 // Verdict is what a reader may believe of a mail or of one signature.
 type Verdict string
@@ -98,6 +102,9 @@ type Signature struct {
 	Revocation Revocation  `json:"revocation"`
 	// Part is the place of what is signed, "" for the whole mail, else part numbers such as "2.1".
 	Part string `json:"part,omitempty"`
+	// Capabilities are what the signer says to be able to read, best first, for Correspondent. They are to be kept only
+	// of a valid signature.
+	Capabilities []cms.Algorithm `json:"-"`
 }
 
 // ChainLink is one certificate of a path.

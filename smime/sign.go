@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"io"
 	"strings"
@@ -186,16 +187,20 @@ func (opts SignOptions) cms(detached bool) cms.SignOptions {
 	return settings
 }
 
-// digestFor is a digest as strong as the key (RFC 5480 4).
+// digestFor is a digest as strong as the key (RFC 5480 4); SHA-512 with those that take no other (RFC 8419 3, RFC 9882 3.3).
 func digestFor(cert *x509.Certificate) crypto.Hash {
-	key, isECDSA := cert.PublicKey.(*ecdsa.PublicKey)
-	switch {
-	case isECDSA && key.Curve.Params().BitSize > 384:
-		return crypto.SHA512
-	case isECDSA && key.Curve.Params().BitSize > 256:
-		return crypto.SHA384
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return crypto.SHA256
+	case *ecdsa.PublicKey:
+		switch bits := key.Curve.Params().BitSize; {
+		case bits <= 256:
+			return crypto.SHA256
+		case bits <= 384:
+			return crypto.SHA384
+		}
 	}
-	return crypto.SHA256
+	return crypto.SHA512
 }
 
 // micalgOf names the digests of all signers (RFC 8551 3.5.3.2).
