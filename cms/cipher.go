@@ -3,8 +3,8 @@ package cms
 // Cipher is a content encryption algorithm.
 type Cipher uint8
 
-// The content encryption algorithms: AES-GCM of RFC 5084 (AuthEnvelopedData), AES-CBC of RFC 3565 and Triple DES of
-// RFC 3370 (EnvelopedData). Triple DES is read, with Opened.Weak set, and never written.
+// The content encryption algorithms: AES-GCM of RFC 5084 and ChaCha20-Poly1305 of RFC 8103 (AuthEnvelopedData), AES-CBC of
+// RFC 3565 and Triple DES of RFC 3370 (EnvelopedData). Triple DES is read, with Opened.Weak set, and never written.
 const (
 	UnknownCipher Cipher = iota
 	AES256GCM
@@ -14,6 +14,7 @@ const (
 	AES192CBC
 	AES128CBC
 	TripleDESCBC
+	ChaCha20Poly1305
 )
 
 type cipherFacts struct {
@@ -32,6 +33,8 @@ var cipherTable = [...]cipherFacts{
 	AES192CBC:     {"aes-192-cbc", oidAES192CBC, 24, false},
 	AES128CBC:     {"aes-128-cbc", oidAES128CBC, 16, false},
 	TripleDESCBC:  {"3des-cbc", oidDESEDE3, 24, false},
+
+	ChaCha20Poly1305: {"chacha20-poly1305", oidChaCha20Poly1305, 32, true},
 }
 
 func (c Cipher) facts() cipherFacts {
@@ -52,6 +55,17 @@ func (c Cipher) KeyBytes() int { return c.facts().keyBytes }
 
 // AEAD tells whether the cipher proves that the content is as it was sealed (RFC 5083).
 func (c Cipher) AEAD() bool { return c.facts().aead }
+
+// maxContent is the largest content in bytes that may be encrypted under one key; 0 if there is no such bound.
+func (c Cipher) maxContent() int64 {
+	switch {
+	case c == ChaCha20Poly1305:
+		return maxChaChaContent
+	case c.AEAD():
+		return maxGCMContent
+	}
+	return 0
+}
 
 // Weak tells whether the cipher is only kept to read old mail.
 func (c Cipher) Weak() bool { return c == TripleDESCBC }
@@ -83,7 +97,7 @@ func CipherOf(o OID) (Cipher, bool) {
 // SignOptions.Capabilities. A signer who owns clients that cannot read AES-GCM should leave those out.
 func DefaultCapabilities() []Algorithm {
 	var list []Algorithm
-	for _, c := range []Cipher{AES256GCM, AES192GCM, AES128GCM, AES256CBC, AES192CBC, AES128CBC} {
+	for _, c := range []Cipher{AES256GCM, AES192GCM, AES128GCM, ChaCha20Poly1305, AES256CBC, AES192CBC, AES128CBC} {
 		list = append(list, c.Capability())
 	}
 	return list

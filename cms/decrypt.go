@@ -35,6 +35,8 @@ type Opened struct {
 	Length int64
 	// Cipher is the content encryption algorithm.
 	Cipher Cipher
+	// DerivedKey tells that the content key is bound to the algorithm, which then cannot be changed unseen: RFC 9709.
+	DerivedKey bool
 	// Authenticated tells that the content is what was sealed. It is false for CBC: such plaintext may have been altered
 	// on its way and must not be shown as trusted unless a signature inside covers all of it.
 	Authenticated bool
@@ -185,8 +187,8 @@ func (r *Reader) open(e *envelope, s *spool, openers []opener) (*Opened, error) 
 	if r.limits.Content > 0 {
 		bound = r.limits.Content
 	}
-	if e.cipher.AEAD() {
-		bound = min(bound, maxGCMContent)
+	if most := e.cipher.maxContent(); most > 0 {
+		bound = min(bound, most)
 	}
 	size := int64(copyBuffer)
 	if content.simple {
@@ -217,7 +219,7 @@ func (r *Reader) open(e *envelope, s *spool, openers []opener) (*Opened, error) 
 	for _, o := range openers {
 		if plaintext, length, ok := o.open(e, s); ok {
 			return &Opened{Plaintext: plaintext, Length: length, Cipher: e.cipher, Authenticated: e.cipher.AEAD(),
-				ContentType: e.contentType, Weak: e.cipher.Weak()}, nil
+				DerivedKey: e.derive != nil, ContentType: e.contentType, Weak: e.cipher.Weak()}, nil
 		}
 	}
 	return nil, cannotDecrypt(errNotOpened)

@@ -19,6 +19,8 @@ type Description struct {
 	ContentBytes int64
 	// Cipher is the content encryption algorithm of an encrypted level.
 	Cipher *Algorithm
+	// DerivedKey tells that the content key is bound to Cipher: RFC 9709.
+	DerivedKey bool
 	// Recipients are those of an encrypted level.
 	Recipients []RecipientInfo
 	// DigestAlgorithms, Certificates, CRLs and Signers are those of a SignedData.
@@ -113,7 +115,7 @@ func (r *Reader) describeEnvelope(d *Description) error {
 	if err != nil {
 		return err
 	}
-	d.Version, d.ContentType, d.Cipher = e.version, e.contentType, &e.algorithm
+	d.Version, d.ContentType, d.Cipher, d.DerivedKey = e.version, e.contentType, &e.algorithm, e.derive != nil
 	if err := r.countContent(d); err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (r *Reader) describeEncrypted(d *Description) error {
 	if err := r.readEncryptedContentInfo(e); err != nil {
 		return err
 	}
-	d.ContentType, d.Cipher = e.contentType, &e.algorithm
+	d.ContentType, d.Cipher, d.DerivedKey = e.contentType, &e.algorithm, e.derive != nil
 	if err := r.countContent(d); err != nil {
 		return err
 	}

@@ -38,6 +38,9 @@ type EncryptOptions struct {
 	// ContentLength is the exact length of the content in bytes, if it is known; then the message is DER. Zero or less
 	// means unknown.
 	ContentLength int64
+	// DeriveKey encrypts the content by a key derived from that of the recipients and the algorithm, so that the algorithm
+	// cannot be changed unseen: RFC 9709. Few clients read that yet.
+	DeriveKey bool
 }
 
 // NewEncrypter returns a writer that encrypts what is written to it: into AuthEnvelopedData (RFC 5083) if the cipher is an
@@ -58,8 +61,8 @@ func NewEncrypter(out io.Writer, o EncryptOptions) (io.WriteCloser, error) {
 	if derOID(contentType) == nil {
 		return nil, refused("content-type", "%q is no content type.", contentType)
 	}
-	if w.cipher.AEAD() && w.length > maxGCMContent {
-		return nil, refused("content-length", "AES-GCM cannot encrypt more than 64 GiB in one message.")
+	if w.tooMuch(w.length) {
+		return nil, w.err
 	}
 	if len(o.Recipients) == 0 {
 		return nil, refused("no-recipient", "There is nobody to encrypt for.")
@@ -79,7 +82,7 @@ func NewEncrypter(out io.Writer, o EncryptOptions) (io.WriteCloser, error) {
 		}
 		infos = append(infos, der)
 	}
-	if err := w.prepare(key, contentType); err != nil {
+	if err := w.prepare(key, contentType, o.DeriveKey); err != nil {
 		return nil, err
 	}
 	w.recipients = append(derInteger(version), setOf(tagSet, infos)...)
@@ -120,8 +123,9 @@ type encryptWriter struct {
 	additional []byte // DER of authAttrs as a SET; nil if there are none
 
 	cbc    cipher.BlockMode
-	gcm    *gcm
-	stream cipher.Stream
+	stream cipher.Stream       // of an AEAD
+	absorb func(sealed []byte) // into its tag
+	sumTag func() []byte
 
 	buffer  []byte  // plaintext not yet encrypted
 	pieces  *pieces // once it is clear that the content is longer than the buffer
@@ -132,36 +136,71 @@ type encryptWriter struct {
 }
 
 // prepare makes nonce or IV, the ciphers, and all that is known of EncryptedContentInfo.
-func (w *encryptWriter) prepare(key []byte, contentType OID) error {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return err
-	}
-	alg := Algorithm{OID: w.cipher.OID()}
+func (w *encryptWriter) prepare(key []byte, contentType OID, derive bool) error {
+	nonce := make([]byte, w.cipher.nonceBytes())
+	rand.Read(nonce)
+	alg := Algorithm{OID: w.cipher.OID(), Parameters: simple(tagOctetString, nonce)}
 	if w.cipher.AEAD() {
-		nonce := make([]byte, gcmNonce)
-		rand.Read(nonce)
-		if w.gcm, err = newGCM(block, nonce); err != nil {
-			return err
+		if w.cipher != ChaCha20Poly1305 {
+			// RFC 5084 3.2: the tag's length must be stated, since its default is 12.
+			alg.Parameters = constructed(tagSequence, alg.Parameters, derInteger(gcmTag))
 		}
-		w.stream = w.gcm.stream()
-		// RFC 5084 3.2: the tag's length must be stated, since its default is 12.
-		alg.Parameters = constructed(tagSequence, simple(tagOctetString, nonce), derInteger(gcmTag))
 		if contentType != TypeData { // RFC 5083 2.1
 			a := Attribute{Type: attrContentType, Values: [][]byte{derOID(contentType)}}
 			w.additional = setOf(tagSet, [][]byte{a.der()})
 		}
-	} else {
-		iv := make([]byte, blockBytes)
-		rand.Read(iv)
-		w.cbc = cipher.NewCBCEncrypter(block, iv)
-		alg.Parameters = simple(tagOctetString, iv)
+	}
+	if derive {
+		var err error
+		if key, err = deriveContentKey(key, alg.der()); err != nil {
+			return err
+		}
+		defer clear(key)
+		alg = Algorithm{OID: oidDeriveContentKey, Parameters: alg.der()}
 	}
 	w.info = append(derOID(contentType), alg.der()...)
 	if w.length > 0 {
 		w.buffer = make([]byte, 0, min(w.length+blockBytes, copyBuffer))
 	}
+	return w.prepareCipher(key, nonce)
+}
+
+// prepareCipher sets up what encrypts.
+func (w *encryptWriter) prepareCipher(key, nonce []byte) error {
+	if w.cipher == ChaCha20Poly1305 {
+		c, err := newChaCha(key, nonce, w.additional)
+		if err != nil {
+			return err
+		}
+		w.absorb, w.sumTag = c.absorb, c.sumTag
+		w.stream, err = c.stream()
+		return err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	if !w.cipher.AEAD() {
+		w.cbc = cipher.NewCBCEncrypter(block, nonce)
+		return nil
+	}
+	g, err := newGCM(block, nonce)
+	if err != nil {
+		return err
+	}
+	w.stream, w.absorb = g.stream(), g.absorb
+	w.sumTag = func() []byte { tag := g.sumTag(w.additional); return tag[:] }
 	return nil
+}
+
+// tooMuch tells whether length bytes are more than the cipher may encrypt, and remembers the error.
+func (w *encryptWriter) tooMuch(length int64) bool {
+	most := w.cipher.maxContent()
+	if most == 0 || length <= most {
+		return false
+	}
+	w.err = refused("content-length", "The cipher %s cannot encrypt more than %d GiB in one message.", w.cipher, (most+1<<29)>>30)
+	return true
 }
 
 // Write implements io.Writer.
@@ -183,8 +222,7 @@ func (w *encryptWriter) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	w.written += int64(total)
-	if w.cipher.AEAD() && w.written > maxGCMContent {
-		w.err = refused("content-length", "AES-GCM cannot encrypt more than 64 GiB in one message.")
+	if w.tooMuch(w.written) {
 		return 0, w.err
 	}
 	return total, nil
@@ -210,7 +248,7 @@ func (w *encryptWriter) seal() {
 		return
 	}
 	w.stream.XORKeyStream(w.buffer, w.buffer)
-	w.gcm.absorb(w.buffer)
+	w.absorb(w.buffer)
 }
 
 // sealedLength is the size of the ciphertext of n bytes.
@@ -297,9 +335,8 @@ func (w *encryptWriter) finish() error {
 	}
 	w.seal()
 	var tag []byte
-	if w.gcm != nil {
-		sum := w.gcm.sumTag(w.additional)
-		tag = sum[:]
+	if w.sumTag != nil {
+		tag = w.sumTag()
 	}
 	if w.pieces == nil {
 		out := w.head(int64(len(w.buffer)))

@@ -210,3 +210,76 @@ func TestWhatCannotBeEncryptedToIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestCiphersWithoutPeer: no peer here reads ChaCha20-Poly1305 (RFC 8103) or derived content keys (RFC 9709) in CMS; the cipher
+// is held against the AEAD, and the derivation against the example of its RFC.
+func TestCiphersWithoutPeer(t *testing.T) {
+	for _, who := range []string{"rsa", "p256", "x25519"} {
+		id := someone(t, who)
+		for _, c := range append(ciphers, cms.ChaCha20Poly1305) {
+			for size, length := range lengths {
+				for _, contentType := range []cms.OID{cms.TypeData, cms.TypeSignedData} {
+					for _, derive := range []bool{true, false} {
+						if !derive && c != cms.ChaCha20Poly1305 || who != "x25519" && size != "a short content" {
+							continue
+						}
+						o := cms.EncryptOptions{Cipher: c, ContentType: contentType, DeriveKey: derive, Recipients: []cms.Recipient{{Certificate: id.cert}}}
+						content := text(length.content)
+						if length.announced {
+							o.ContentLength = int64(len(content))
+						}
+						got, opened := decrypted(t, encrypted(t, content, o), id.decryptionKey())
+						if !bytes.Equal(got, content) || opened.Cipher != c || opened.Authenticated != c.AEAD() || opened.DerivedKey != derive || opened.ContentType != contentType {
+							t.Errorf("%s %s %s %s: %+v", who, c, size, contentType.Name(), opened)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestEveryAlteredByteOfModernMessages flips each byte: it opens to the same content or not at all.
+func TestEveryAlteredByteOfModernMessages(t *testing.T) {
+	id := someone(t, "x25519")
+	content := text(60)
+	for _, contentType := range []cms.OID{cms.TypeData, cms.TypeSignedData} {
+		sealed := encrypted(t, content, cms.EncryptOptions{Cipher: cms.ChaCha20Poly1305, DeriveKey: true, ContentType: contentType, Recipients: []cms.Recipient{{Certificate: id.cert}}})
+		for i := range sealed {
+			for _, mask := range []byte{1, 0x80, 0xff} {
+				m := bytes.Clone(sealed)
+				m[i] ^= mask
+				o, err := cms.Decrypt(bytes.NewReader(m), []cms.DecryptionKey{id.decryptionKey()}, cms.Limits{})
+				if err != nil {
+					continue
+				}
+				if got, err := io.ReadAll(o.Plaintext); err != nil || !bytes.Equal(got, content) || !o.Authenticated {
+					t.Fatalf("byte %d by %#x: opened as something else", i, mask)
+				}
+			}
+		}
+	}
+}
+
+// TestADerivedKeyBindsTheAlgorithm: the same recipient's key under another algorithm opens nothing, which it does without
+// derivation (see TestRelabelledMessagesAreRefused).
+func TestADerivedKeyBindsTheAlgorithm(t *testing.T) {
+	id := someone(t, "p256")
+	message := encrypted(t, text(512), cms.EncryptOptions{DeriveKey: true, Recipients: []cms.Recipient{{Certificate: id.cert}}})
+	d, err := cms.Describe(bytes.NewReader(message), cms.Limits{})
+	if err != nil || !d.DerivedKey || d.Cipher.OID != cms.AES256GCM.OID() {
+		t.Errorf("%+v, %v", d, err)
+	}
+	for name, change := range map[string]func(alg *cms.Node){
+		"without derivation":      func(alg *cms.Node) { *alg = *alg.Children[1] },
+		"with another nonce":      func(alg *cms.Node) { alg.Children[1].Children[1].Children[0].Contents[0] ^= 1 },
+		"derived twice":           func(alg *cms.Node) { inner := *alg; alg.Children = []*cms.Node{alg.Children[0], &inner} },
+		"without inner algorithm": func(alg *cms.Node) { alg.Children = alg.Children[:1] },
+	} {
+		n := cms.ParseNode(message)
+		change(contentOf(n).Children[1])
+		if _, err := cms.Decrypt(bytes.NewReader(n.DER()), []cms.DecryptionKey{id.decryptionKey()}, cms.Limits{}); err == nil {
+			t.Errorf("%s it was opened", name)
+		}
+	}
+}

@@ -5,6 +5,7 @@ type envelope struct {
 	version     int
 	contentType OID
 	algorithm   Algorithm
+	derive      []byte // DER of algorithm if the content key is derived for it: RFC 9709; else nil
 	cipher      Cipher
 	known       bool   // cipher and its parameters can be used
 	nonce       []byte // or IV
@@ -63,6 +64,13 @@ func (r *Reader) readEncryptedContentInfo(e *envelope) error {
 	if e.algorithm, ok = rest.algorithm(tagSequence); !ok || len(rest) != 0 {
 		return malformed("its content encryption algorithm cannot be read")
 	}
+	if e.algorithm.OID == oidDeriveContentKey {
+		e.derive = e.algorithm.Parameters
+		inner := cursor(e.derive)
+		if e.algorithm, ok = inner.algorithm(tagSequence); !ok || len(inner) != 0 {
+			return malformed("its content encryption algorithm cannot be read")
+		}
+	}
 	return nil
 }
 
@@ -95,6 +103,11 @@ func (e *envelope) readCipher(authenticated bool) error {
 	rest := cursor(e.algorithm.Parameters)
 	iv, ok := rest.take(tagOctetString)
 	switch {
+	case c == ChaCha20Poly1305:
+		if !ok {
+			return bad
+		}
+		e.tagBytes = chachaTag // RFC 8103 1.1
 	case ok && c.AEAD():
 		// QUIRK: some peers write the bare nonce in place of GCMParameters.
 	case ok:

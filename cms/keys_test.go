@@ -129,7 +129,7 @@ func TestEncryptionKeyPreferenceGoesBothWays(t *testing.T) {
 func TestSpoolFileHasNoName(t *testing.T) {
 	id := someone(t, "p256")
 	content := text(300_000)
-	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES128CBC} {
+	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES128CBC, cms.ChaCha20Poly1305} {
 		for _, memory := range []int64{1, 1000, 64 << 10, 64<<10 + 1, 299_999, 300_000, 300_008, 400_000} {
 			dir := t.TempDir()
 			message := encrypted(t, content, cms.EncryptOptions{Cipher: c, Recipients: []cms.Recipient{{Certificate: id.cert}}})

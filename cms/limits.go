@@ -47,13 +47,14 @@ type Limits struct {
 
 // Bounds of what callers cannot choose.
 const (
-	maxTagNumber   = 1<<14 - 1  // high tag numbers; CMS itself needs none
-	maxNonce       = 16         // bytes of a nonce or IV before it is even looked at
-	maxLabel       = 64         // bytes of an OAEP label
-	maxOIDBytes    = 64         // bytes of an object identifier
-	maxGCMContent  = 1<<36 - 32 // bytes, NIST SP 800-38D 5.2.1.1
-	maxDescription = 16         // levels of content types in Describe
-	copyBuffer     = 64 << 10   // bytes of a working buffer
+	maxTagNumber     = 1<<14 - 1  // high tag numbers; CMS itself needs none
+	maxNonce         = 16         // bytes of a nonce or IV before it is even looked at
+	maxLabel         = 64         // bytes of an OAEP label
+	maxOIDBytes      = 64         // bytes of an object identifier
+	maxGCMContent    = 1<<36 - 32 // bytes, NIST SP 800-38D 5.2.1.1
+	maxChaChaContent = 1<<38 - 64 // bytes, RFC 8439 2.8
+	maxDescription   = 16         // levels of content types in Describe
+	copyBuffer       = 64 << 10   // bytes of a working buffer
 	// readAhead is how many bytes are read at once for the sake of headers; contents go past that buffer.
 	readAhead = 8 << 10
 	segment   = 16 << 10 // bytes of one piece of an OCTET STRING of unknown length

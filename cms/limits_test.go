@@ -189,7 +189,7 @@ func newHeap() *heap {
 // 2 MB, and by the spool where there is one.
 func TestMemoryDoesNotGrowWithTheMessage(t *testing.T) {
 	if testing.Short() {
-		t.Skip("streams 64 MB six times")
+		t.Skip("streams 64 MB seven times")
 	}
 	const size, slack, spool = 64 << 20, 2 << 20, 1 << 20
 	content := func() io.Reader { return &endless{left: size, pattern: text(61_007)} }
@@ -261,7 +261,7 @@ func TestMemoryDoesNotGrowWithTheMessage(t *testing.T) {
 		}
 		check(t, h, slack)
 	})
-	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES128CBC} {
+	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES128CBC, cms.ChaCha20Poly1305} {
 		t.Run("encrypting and opening by "+c.String(), func(t *testing.T) {
 			h := newHeap()
 			message := pipe(func(out io.Writer) (io.WriteCloser, error) {

@@ -104,6 +104,9 @@ const (
 	oidAES192GCM OID = "2.16.840.1.101.3.4.1.26"
 	oidAES256GCM OID = "2.16.840.1.101.3.4.1.46"
 	oidDESEDE3   OID = "1.2.840.113549.3.7"
+
+	oidChaCha20Poly1305 OID = "1.2.840.113549.1.9.16.3.18" // RFC 8103
+	oidDeriveContentKey OID = "1.2.840.113549.1.9.16.3.31" // RFC 9709
 )
 
 // Name returns the name that the field uses for an object identifier, "aes256-GCM" or "signedData", and the dotted form
@@ -182,7 +185,7 @@ var oidNames = map[OID]string{
 	oidAES128Wrap: "aes128-wrap", oidAES192Wrap: "aes192-wrap", oidAES256Wrap: "aes256-wrap",
 	oidAES128CBC: "aes128-CBC", oidAES192CBC: "aes192-CBC", oidAES256CBC: "aes256-CBC",
 	oidAES128GCM: "aes128-GCM", oidAES192GCM: "aes192-GCM", oidAES256GCM: "aes256-GCM", oidDESEDE3: "des-EDE3-CBC",
-	"1.2.840.113549.1.9.16.3.18": "ChaCha20-Poly1305", "1.2.840.113549.3.2": "rc2-CBC", "1.3.14.3.2.7": "des-CBC",
+	oidChaCha20Poly1305: "ChaCha20-Poly1305", oidDeriveContentKey: "cek-hkdf-sha256", "1.2.840.113549.3.2": "rc2-CBC", "1.3.14.3.2.7": "des-CBC",
 	"2.16.840.1.101.3.4.1.3": "aes128-OFB", "2.16.840.1.101.3.4.1.4": "aes128-CFB", "2.16.840.1.101.3.4.1.24": "aes192-CFB",
 	"2.16.840.1.101.3.4.1.23": "aes192-OFB", "2.16.840.1.101.3.4.1.43": "aes256-OFB", "2.16.840.1.101.3.4.1.44": "aes256-CFB",
 }

@@ -28,6 +28,16 @@ func (c Cipher) nonceBytes() int {
 }
 
 func newOpener(e *envelope, key []byte) (opener, error) {
+	if e.derive != nil {
+		var err error
+		if key, err = deriveContentKey(key, e.derive); err != nil {
+			return nil, err
+		}
+	}
+	if e.cipher == ChaCha20Poly1305 {
+		c, err := newChaCha(key, e.nonce, nil)
+		return &chachaOpener{c}, err
+	}
 	if e.cipher == TripleDESCBC {
 		block, err := des.NewTripleDESCipher(key)
 		return &cbcOpener{block}, err
