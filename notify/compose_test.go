@@ -26,7 +26,7 @@ import (
 var now = time.Date(2026, 11, 22, 12, 34, 56, 0, time.UTC)
 
 // kinds are all mails that the house writes.
-var kinds = []notify.Kind{workflow.MailConfirm, workflow.MailReady, workflow.MailPickup, workflow.MailIssued, lifecycle.MailExpiring, lifecycle.MailRevoked}
+var kinds = []notify.Kind{workflow.MailConfirm, workflow.MailReady, workflow.MailPickup, workflow.MailIssued, lifecycle.MailExpiring, workflow.MailRevoked}
 
 func address(t testing.TB, s string) mailbox.Address {
 	t.Helper()
@@ -105,7 +105,7 @@ func TestReasonsThatTheHouseUsesHaveWords(t *testing.T) {
 func letterOf(k notify.Kind) notify.Letter {
 	l := notify.Letter{Mailbox: "alice@example.com", Order: "ord_1", Serial: "00ff", Status: "http://localhost:8440/o/secretsecretsecretsecretsecretsec", Action: "http://localhost:8440/act/actactactactactactactactactactac"}
 	l.Until, l.Ends = now.Add(24*time.Hour), now.Add(30*24*time.Hour)
-	if k == lifecycle.MailRevoked {
+	if k == workflow.MailRevoked {
 		l.Reason = "key-compromise"
 	}
 	return l
@@ -172,10 +172,10 @@ func TestEveryMailInEveryLanguage(t *testing.T) {
 }
 
 func TestARevocationIsSaidInWords(t *testing.T) {
-	if m := compose(t, "House", lifecycle.MailRevoked, "en"); !strings.Contains(m.Text, "the key may be known to somebody else") {
+	if m := compose(t, "House", workflow.MailRevoked, "en"); !strings.Contains(m.Text, "the key may be known to somebody else") {
 		t.Errorf("the reason is missing:\n%s", m.Text)
 	}
-	if m := compose(t, "House", lifecycle.MailRevoked, "de"); !strings.Contains(m.Text, "der Schlüssel könnte jemand anderem bekannt sein") {
+	if m := compose(t, "House", workflow.MailRevoked, "de"); !strings.Contains(m.Text, "der Schlüssel könnte jemand anderem bekannt sein") {
 		t.Errorf("the reason is missing:\n%s", m.Text)
 	}
 }

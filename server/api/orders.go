@@ -18,7 +18,7 @@ import (
 // Order is an order as programs see it.
 type Order struct {
 	ID          string            `json:"id" example:"ord_abcdefghijklmnopqrstuvwxyz"`
-	State       string            `json:"state" enum:"confirming,proved,approved,issuing,issued,delivered,refused,cancelled,expired"`
+	State       string            `json:"state" enum:"confirming,proved,approved,issuing,issued,delivered,revoked,refused,cancelled,expired"`
 	Mailbox     string            `json:"mailbox" example:"alice@example.com"`
 	Profile     string            `json:"profile" example:"mv-strict"`
 	Language    string            `json:"language" example:"en"`
