@@ -142,6 +142,14 @@ func (s *Signature) doubt(code, text string) {
 	s.Reasons = append(s.Reasons, Reason{code, text})
 }
 
+// tarnish adds a doubt to a signature that was judged already, because of what was found beside it later.
+func (s *Signature) tarnish(code, text string) {
+	s.doubt(code, text)
+	if s.Verdict == Valid {
+		s.Verdict = Untrusted
+	}
+}
+
 // add takes a judged signature into the report.
 func (o *opener) add(s Signature, within int) {
 	s.Verdict = Valid

@@ -106,10 +106,11 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 		first = io.TeeReader(raw, exact)
 	}
 	content := bufio.NewReaderSize(io.TeeReader(newCRLFReader(first), canonical), bufferSize)
+	inner := len(o.report.Signatures)
 	if err := o.inside(content, at); err != nil {
 		return err
 	}
-	signature, err := o.signaturePart(split)
+	signature, attached, err := o.signaturePart(split)
 	if err != nil {
 		return o.unreadable(err, within, at)
 	}
@@ -124,6 +125,14 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	}
 	if err != nil {
 		return o.unreadable(err, within, at)
+	}
+	if (third != nil || attached) && o.encryptions > within { // a part alone is never decrypted, see cmsPart
+		return fault.New(fault.Invalid, "mail.encrypted-part", "Only a part of the mail is encrypted; what stands beside it could carry its text away.")
+	}
+	if third != nil || attached { // what else is shown was not under the signatures inside either
+		for i := inner; i < len(o.report.Signatures); i++ {
+			o.report.Signatures[i].tarnish(PartlySigned, "The signature covers only a part of what is shown.")
+		}
 	}
 	if third != nil { // RFC 1847 2.1 knows two; a mail program may show the third
 		at.whole, at.part = false, strings.TrimPrefix(at.part+".1", ".")
@@ -157,33 +166,33 @@ func beginsWithBareLF(r *bufio.Reader) bool {
 }
 
 // signaturePart reads the second part of a multipart/signed, which is bounded.
-func (o *opener) signaturePart(split *parts) ([]byte, error) {
+func (o *opener) signaturePart(split *parts) (signature []byte, attached bool, err error) {
 	missing := fault.New(fault.Invalid, "mail.no-signature-part", "The signed mail has lost its signature.")
 	second, err := split.Next()
 	if errors.Is(err, io.EOF) {
-		return nil, missing
+		return nil, false, missing
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	body := bufio.NewReaderSize(second, bufferSize)
 	h, err := ReadHeader(body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	kind := h.contentType().Type
 	if !isSignatureType(kind) && kind != "application/octet-stream" {
-		return nil, missing
+		return nil, false, missing
 	}
 	raw, err := decodeTransfer(h.encoding(), body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	signature, err := io.ReadAll(io.LimitReader(raw, maxSignature+1))
+	signature, err = io.ReadAll(io.LimitReader(raw, maxSignature+1))
 	if len(signature) > maxSignature {
-		return nil, tooLarge("mail.signature", "The signature of the mail is larger than %d MiB.", maxSignature>>20)
+		return nil, false, tooLarge("mail.signature", "The signature of the mail is larger than %d MiB.", maxSignature>>20)
 	}
-	return signature, err
+	return signature, !isSignatureType(kind), err
 }
 
 // search looks through what is not signed for parts that are, and goes into parts and forwarded mails.
