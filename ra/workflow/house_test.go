@@ -161,7 +161,13 @@ func (s *switched) Sign(r io.Reader, d []byte, o crypto.SignerOpts) ([]byte, err
 
 const portal = "http://localhost:8440"
 
-func newHouse(t testing.TB) *house {
+// variant makes a house otherwise than by default.
+type variant struct {
+	plan   func(*ceremony.Plan)
+	issuer func(*issuance.Issuer)
+}
+
+func newHouse(t testing.TB, otherwise ...variant) *house {
 	t.Helper()
 	dir := t.TempDir()
 	h := &house{t: t, clock: &clock{now: start}, database: filepath.Join(dir, "house.db"), log: &logBuffer{}}
@@ -174,13 +180,24 @@ func newHouse(t testing.TB) *house {
 	h.must(err)
 	plan := ceremony.Default()
 	plan.PublicURL = "http://pki.example.com"
+	for _, v := range otherwise {
+		if v.plan != nil {
+			v.plan(&plan)
+		}
+	}
 	h.hierarchy, err = ceremony.Perform(t.Context(), keys, s, plan, audit.Actor{Kind: audit.Operator}, start.Add(-24*time.Hour), func(string) {})
 	h.must(err)
 	key, err := keys.Key(ceremony.IssuingKey)
 	h.must(err)
 	h.signer = &switched{Signer: key}
-	authority := issuance.New(issuance.Issuer{Name: ceremony.IssuingKey, Certificate: h.hierarchy.Issuing, Chain: []*x509.Certificate{h.hierarchy.Root},
-		Signer: h.signer, Mode: plan.Mode, URLs: ceremony.URLs(plan.PublicURL, ceremony.IssuingKey)}, s)
+	issuer := issuance.Issuer{Name: ceremony.IssuingKey, Certificate: h.hierarchy.Issuing, Chain: []*x509.Certificate{h.hierarchy.Root},
+		Signer: h.signer, Mode: plan.Mode, URLs: ceremony.URLs(plan.PublicURL, ceremony.IssuingKey)}
+	for _, v := range otherwise {
+		if v.issuer != nil {
+			v.issuer(&issuer)
+		}
+	}
+	authority := issuance.New(issuer, s)
 	book, err := agreement.Open()
 	h.must(err)
 	h.text = book.In("en")
