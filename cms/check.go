@@ -101,7 +101,7 @@ func (s *SignerInfo) checkContent() SignatureResult {
 	}
 	value, _ := single(s.SignedAttributes, attrContentType)
 	rest := cursor(value)
-	if o, ok := rest.oid(); !ok || len(rest) != 0 || o != s.content.contentType {
+	if o, ok := rest.oid(); !s.content.counter && (!ok || len(rest) != 0 || o != s.content.contentType) {
 		return broken(ReasonContentType, "The signature is for content of another type.")
 	}
 	value, _ = single(s.SignedAttributes, attrMessageDigest)

@@ -20,10 +20,11 @@ type KeyAgreer interface {
 
 // DecryptionKey is a private key to open messages with.
 type DecryptionKey struct {
-	// Certificate is how messages name the key.
+	// Certificate is how messages name the key; nil for a Passphrase or SharedKey.
 	Certificate *x509.Certificate
-	// Key is one of three: a crypto.Decrypter for RSA, such as *rsa.PrivateKey or one in an HSM (it must honour
-	// rsa.PKCS1v15DecryptOptions.SessionKeyLen and rsa.OAEPOptions); an *ecdsa.PrivateKey; or a KeyAgreer.
+	// Key is one of these: a crypto.Decrypter for RSA, such as *rsa.PrivateKey or one in an HSM (it must honour
+	// rsa.PKCS1v15DecryptOptions.SessionKeyLen and rsa.OAEPOptions); an *ecdsa.PrivateKey; a KeyAgreer, as
+	// *ecdh.PrivateKey is (P-256, P-384, P-521, X25519); a Passphrase; a SharedKey.
 	Key crypto.PrivateKey
 }
 
@@ -79,7 +80,7 @@ func Decrypt(r io.Reader, keys []DecryptionKey, l Limits) (*Opened, error) {
 func (r *Reader) Decrypt(keys []DecryptionKey) (*Opened, error) {
 	return r.DecryptWith(func(info RecipientInfo) (fits []DecryptionKey) {
 		for _, k := range keys {
-			if info.Matches(k.Certificate) {
+			if info.fits(k) {
 				fits = append(fits, k)
 			}
 		}
@@ -93,15 +94,22 @@ func (r *Reader) DecryptWith(find func(RecipientInfo) []DecryptionKey) (*Opened,
 	// Step 1: the recipients, of which those are kept that a key may open.
 	var matches []match
 	var recipients []RecipientInfo
+	iterations := 0
 	e, err := r.readEnvelope(func(t target) {
 		recipients = append(recipients, t.RecipientInfo)
 		if len(matches) == r.limits.Attempts {
 			return
 		}
 		for _, k := range find(t.RecipientInfo) {
-			if len(matches) < r.limits.Attempts && t.Matches(k.Certificate) {
-				matches = append(matches, match{t, k})
+			if len(matches) == r.limits.Attempts || !t.fits(k) {
+				continue
 			}
+			if t.password != nil {
+				if iterations += t.password.iterations; iterations > r.limits.Iterations {
+					continue
+				}
+			}
+			matches = append(matches, match{t, k})
 		}
 	})
 	if err != nil {
@@ -137,6 +145,14 @@ type match struct {
 
 // unwrap returns the content key. proven tells that the key encryption itself showed it to be right.
 func (m match) unwrap(keyBytes int) (key []byte, proven, ok bool) {
+	switch k := m.key.Key.(type) {
+	case Passphrase:
+		key, ok = m.target.password.unwrap(k, m.target.encryptedKey, keyBytes)
+		return key, false, ok
+	case SharedKey:
+		key, ok = unwrapShared(k.Key, m.target.KeyEncryption, m.target.encryptedKey)
+		return key, true, ok && len(key) == keyBytes
+	}
 	if m.target.Kind == KeyAgreement {
 		key, ok = m.target.agreement.unwrap(m.key.Key, m.key.Certificate, m.target.encryptedKey)
 		return key, true, ok && len(key) == keyBytes

@@ -15,7 +15,7 @@ type Description struct {
 	ContentType OID
 	// Detached tells that a SignedData holds no content.
 	Detached bool
-	// ContentBytes is the size of the content, or of its ciphertext.
+	// ContentBytes is the size of the content (unpacked, if it is compressed), or of its ciphertext.
 	ContentBytes int64
 	// Cipher is the content encryption algorithm of an encrypted level.
 	Cipher *Algorithm
@@ -52,6 +52,8 @@ func (r *Reader) describe(level int) (*Description, error) {
 		return d, r.describeEnvelope(d)
 	case TypeEncryptedData:
 		return d, r.describeEncrypted(d)
+	case TypeCompressedData:
+		return d, r.describeCompressed(d)
 	case TypeData:
 		d.ContentType = TypeData
 		content, err := r.b.octets(tagOctetString, "the content")
@@ -139,24 +141,25 @@ func (r *Reader) countContent(d *Description) error {
 
 // describeEncrypted reads an EncryptedData: RFC 5652 8.
 func (r *Reader) describeEncrypted(d *Description) error {
-	if err := r.use(TypeEncryptedData); err != nil {
+	e, err := r.readEncryptedData()
+	if err != nil {
 		return err
 	}
-	b := r.b
-	if err := b.enter(tagSequence, "the encrypted data"); err != nil {
-		return err
-	}
-	var err error
-	if d.Version, err = b.integer("the version"); err != nil {
-		return err
-	}
-	e := &envelope{}
-	if err := r.readEncryptedContentInfo(e); err != nil {
-		return err
-	}
+	d.Version = e.version
 	d.ContentType, d.Cipher, d.DerivedKey = e.contentType, &e.algorithm, e.derive != nil
 	if err := r.countContent(d); err != nil {
 		return err
 	}
 	return r.readEnvelopeEnd(e)
+}
+
+// describeCompressed reads a CompressedData without unpacking more than its bounds let it.
+func (r *Reader) describeCompressed(d *Description) error {
+	c, err := r.Compressed()
+	if err != nil {
+		return err
+	}
+	d.ContentType = c.ContentType()
+	d.ContentBytes, err = count(c)
+	return err
 }

@@ -25,6 +25,11 @@ type Recipient struct {
 	KeyIdentifier bool
 	// KDF is how key agreement derives its key; zero picks what fits the key.
 	KDF KDF
+	// Password lets everybody open the message who knows it, in the place of Certificate: RFC 5652 6.2.4. It must be a strong
+	// one: whoever has the message can try as many as they like.
+	Password Passphrase
+	// Iterations is how often PBKDF2 goes round for Password, 10,000 to 4,000,000; 600,000 if zero.
+	Iterations int
 }
 
 // EncryptOptions says how to encrypt.
@@ -73,12 +78,12 @@ func NewEncrypter(out io.Writer, o EncryptOptions) (io.WriteCloser, error) {
 	version := int64(0)
 	var infos [][]byte
 	for _, r := range o.Recipients {
-		der, plain, err := recipientInfo(r, key)
+		der, needs, err := recipientInfo(r, key)
 		if err != nil {
 			return nil, err
 		}
-		if !plain && !w.cipher.AEAD() { // RFC 5652 6.1; it is always 0 in RFC 5083 2.1
-			version = 2
+		if !w.cipher.AEAD() { // RFC 5652 6.1; it is always 0 in RFC 5083 2.1
+			version = max(version, needs)
 		}
 		infos = append(infos, der)
 	}
@@ -89,28 +94,35 @@ func NewEncrypter(out io.Writer, o EncryptOptions) (io.WriteCloser, error) {
 	return w, nil
 }
 
-// recipientInfo returns the RecipientInfo for one recipient, and whether its version is 0.
-func recipientInfo(r Recipient, contentKey []byte) (der []byte, plain bool, err error) {
-	if r.Certificate == nil {
-		return nil, false, refused("no-recipient", "A recipient needs a certificate.")
+// recipientInfo returns the RecipientInfo for one recipient, and the version of EnvelopedData that it needs: RFC 5652 6.1.
+func recipientInfo(r Recipient, contentKey []byte) (der []byte, version int64, err error) {
+	if r.Password != "" && r.Certificate == nil {
+		der, err = passwordRecipient(r, contentKey)
+		return der, 3, err
+	}
+	if r.Certificate == nil || r.Password != "" {
+		return nil, 0, refused("no-recipient", "A recipient needs either a certificate or a password.")
 	}
 	if r.KeyIdentifier && len(r.Certificate.SubjectKeyId) == 0 {
-		return nil, false, refused("no-key-identifier", "The recipient's certificate has no subject key identifier to be named by.")
+		return nil, 0, refused("no-key-identifier", "The recipient's certificate has no subject key identifier to be named by.")
 	}
 	key := publicKeyOf(r.Certificate)
 	switch public := key.key.(type) {
 	case *rsa.PublicKey:
+		if r.KeyIdentifier {
+			version = 2
+		}
 		der, err = transportRecipient(r, key, public, contentKey)
-		return der, !r.KeyIdentifier, err
+		return der, version, err
 	}
 	if agreement, ok := agreementKeyOf(key.key); ok {
 		der, err = agreeRecipient(r, agreement, contentKey)
-		return der, false, err
+		return der, 2, err
 	}
 	if ec, ok := key.key.(*ecdsa.PublicKey); ok {
-		return nil, false, refused("recipient-key", "The recipient's curve %s is not supported.", ec.Curve.Params().Name)
+		return nil, 0, refused("recipient-key", "The recipient's curve %s is not supported.", ec.Curve.Params().Name)
 	}
-	return nil, false, refused("recipient-key", "Keys of the recipient's kind cannot be encrypted to.")
+	return nil, 0, refused("recipient-key", "Keys of the recipient's kind cannot be encrypted to.")
 }
 
 // encryptWriter writes one EnvelopedData or AuthEnvelopedData.

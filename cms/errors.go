@@ -15,12 +15,14 @@ import (
 //	cms.other-type, cms.read-twice  the caller asked for what the message is not (fault.Refused)
 //	cms.content-twice               a detached signature with content of its own (fault.Refused)
 //	cms.cipher                      a content encryption algorithm that is not supported (fault.Refused)
+//	cms.compression                 a compression algorithm that is not supported (fault.Refused)
+//	cms.key-size                    a shared content key of the wrong size (fault.Refused)
 //	cms.decrypt                     the message does not open, for whatever reason (fault.Refused)
 //	cms.spool                       a large message could not be kept for its check (fault.Unavailable)
 //	cms.sign                        a private key failed (fault.Internal)
 //
 // and, when writing, all fault.Refused: cms.no-signer, cms.no-recipient, cms.key-mismatch, cms.weak-key, cms.weak-digest,
-// cms.unknown-key, cms.recipient-key, cms.no-key-identifier, cms.oaep-hash, cms.kdf, cms.attributes, cms.content-type, cms.content-length.
+// cms.unknown-key, cms.recipient-key, cms.no-key-identifier, cms.oaep-hash, cms.kdf, cms.password, cms.attributes, cms.content-type, cms.content-length.
 // Errors of the streams themselves are passed on as they are.
 
 // malformed is the error for input that breaks the syntax.

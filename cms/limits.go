@@ -36,6 +36,13 @@ type Limits struct {
 	WholeContent int64
 	// Attempts is how many encrypted keys are tried with private keys; 8 by default.
 	Attempts int
+	// Iterations is how many iterations of password derivation are done for all passwords of a message together; 4,000,000 by
+	// default, some seconds. Recipients beyond that are not tried.
+	Iterations int
+	// Unpacked is the largest content that a compressed message may unpack to; 1 GiB by default.
+	Unpacked int64
+	// Ratio is how many bytes one byte of a compressed message may become, once there is more than 1 MiB of them; 100 by default.
+	Ratio int
 	// SpoolMemory is how much of an encrypted content is kept in memory until it may be released, before an
 	// unlinked temporary file takes it; 4 MiB by default.
 	SpoolMemory int64
@@ -54,7 +61,12 @@ const (
 	maxGCMContent    = 1<<36 - 32 // bytes, NIST SP 800-38D 5.2.1.1
 	maxChaChaContent = 1<<38 - 64 // bytes, RFC 8439 2.8
 	maxDescription   = 16         // levels of content types in Describe
-	copyBuffer       = 64 << 10   // bytes of a working buffer
+	maxWrappedKey    = 128        // bytes of a content key that a password wraps
+	minIterations    = 10_000     // of password derivation, as written
+	maxIterations    = 4_000_000
+	freeUnpacked     = 1 << 20  // bytes of unpacked content that may have any ratio
+	maxCounterDepth  = 3        // counter-signatures upon each other
+	copyBuffer       = 64 << 10 // bytes of a working buffer
 	// readAhead is how many bytes are read at once for the sake of headers; contents go past that buffer.
 	readAhead = 8 << 10
 	segment   = 16 << 10 // bytes of one piece of an OCTET STRING of unknown length
@@ -67,7 +79,7 @@ func (l Limits) withDefaults() Limits {
 	}{
 		{&l.Depth, 32}, {&l.Signers, 64}, {&l.SignerBytes, 256 << 10}, {&l.Recipients, 20_000}, {&l.RecipientBytes, 64 << 10},
 		{&l.RecipientsBytes, 16 << 20}, {&l.Certificates, 256}, {&l.CertificateBytes, 128 << 10}, {&l.CRLs, 64}, {&l.CRLBytes, 8 << 20}, {&l.CarriedBytes, 12 << 20},
-		{&l.AttributeBytes, 128 << 10}, {&l.ParameterBytes, 4 << 10}, {&l.DigestAlgorithms, 16}, {&l.Attempts, 8},
+		{&l.AttributeBytes, 128 << 10}, {&l.ParameterBytes, 4 << 10}, {&l.DigestAlgorithms, 16}, {&l.Attempts, 8}, {&l.Iterations, maxIterations}, {&l.Ratio, 100},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -75,6 +87,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.SpoolMemory <= 0 {
 		l.SpoolMemory = 4 << 20
+	}
+	if l.Unpacked <= 0 {
+		l.Unpacked = 1 << 30
 	}
 	if l.WholeContent <= 0 {
 		l.WholeContent = wholeContent

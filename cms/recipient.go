@@ -23,6 +23,8 @@ type RecipientInfo struct {
 	Kind RecipientKind
 	// Recipient names the recipient's certificate; zero for kinds that name none.
 	Recipient EntityIdentifier
+	// SharedKeyID is the name of the shared key of a KeyEncryptionKey recipient.
+	SharedKeyID []byte
 	// KeyEncryption is how the content key is encrypted.
 	KeyEncryption Algorithm
 	// EncryptedKeyHash is SHA-256 of the encrypted content key. Who remembers those seen under an AEAD can refuse them
@@ -33,11 +35,23 @@ type RecipientInfo struct {
 // Matches tells whether cert is the certificate that the recipient is named by.
 func (r RecipientInfo) Matches(cert *x509.Certificate) bool { return r.Recipient.Matches(cert) }
 
+// fits tells whether key is of the kind that the recipient needs, and may be the one it is named by.
+func (r RecipientInfo) fits(key DecryptionKey) bool {
+	switch k := key.Key.(type) {
+	case Passphrase:
+		return r.Kind == Password
+	case SharedKey:
+		return r.Kind == KeyEncryptionKey && (len(k.ID) == 0 || bytes.Equal(k.ID, r.SharedKeyID))
+	}
+	return r.Matches(key.Certificate)
+}
+
 // target is a recipient together with what its key is needed for.
 type target struct {
 	RecipientInfo
 	encryptedKey []byte
-	agreement    *agreement // of key agreement
+	agreement    *agreement     // of key agreement
+	password     *passwordBased // of a password
 }
 
 // readRecipients reads the set of RecipientInfos and hands each to keep, in the order of the message.
@@ -98,9 +112,9 @@ func parseRecipient(p []byte, l Limits) ([]target, error) {
 	case context(1):
 		targets, ok = parseAgreement(fields)
 	case context(2):
-		targets, ok = []target{{RecipientInfo: RecipientInfo{Kind: KeyEncryptionKey}}}, true
+		targets, ok = parseSharedKey(fields)
 	case context(3):
-		targets, ok = []target{{RecipientInfo: RecipientInfo{Kind: Password}}}, true
+		targets, ok = parsePassword(fields)
 	default:
 		targets, ok = []target{{RecipientInfo: RecipientInfo{Kind: OtherRecipient}}}, true
 	}

@@ -24,6 +24,9 @@ type SignerInfo struct {
 	SignedAttributes []Attribute
 	// UnsignedAttributes are attributes beside it: nothing protects them.
 	UnsignedAttributes []Attribute
+	// CounterSignatures are signatures over this one's value. Check works on each with its own signer's certificate, and says
+	// nothing about the signature that it stands on.
+	CounterSignatures []*SignerInfo
 
 	signature []byte
 	// attributes is the contents of the signed attributes as they came, in DER lengths; nil if there are none.
@@ -40,6 +43,7 @@ type contentFacts struct {
 	announced   bool   // digestAlgorithms names the signer's
 	digest      []byte // nil if it was not taken
 	ambiguous   bool   // the content begins as signed attributes do
+	counter     bool   // the content is the value of another signature
 	kept        bool   // whole holds the content
 	whole       []byte // of a signature over the content itself
 }
@@ -53,7 +57,10 @@ func (s *SignerInfo) coversContent() bool {
 func (s *SignerInfo) Matches(cert *x509.Certificate) bool { return s.Signer.Matches(cert) }
 
 // parseSignerInfo reads a SignerInfo in DER.
-func parseSignerInfo(p []byte, l Limits) (*SignerInfo, error) {
+func parseSignerInfo(p []byte, l Limits) (*SignerInfo, error) { return parseSigner(p, l, 0) }
+
+// parseSigner reads a SignerInfo; depth counts the signatures that it is a counter-signature of.
+func parseSigner(p []byte, l Limits, depth int) (*SignerInfo, error) {
 	rest := cursor(p)
 	outer, ok := rest.take(tagSequence)
 	if !ok || len(rest) != 0 {
@@ -100,14 +107,16 @@ func parseSignerInfo(p []byte, l Limits) (*SignerInfo, error) {
 		// Nothing protects them, so that a malformed set says nothing about the signature.
 		s.UnsignedAttributes, _ = parseAttributes(unsigned.contents)
 	}
-	if s.wrong = s.readAttributes(); s.wrong.Reason == ReasonNone {
+	s.readCounterSignatures(l, depth)
+	if s.wrong = s.readAttributes(depth > 0); s.wrong.Reason == ReasonNone {
 		s.wrong = s.misplaced()
 	}
 	return s, nil
 }
 
-// readAttributes reads the signed attributes and says what is wrong with them alone: RFC 5652 5.3 and 11.
-func (s *SignerInfo) readAttributes() SignatureResult {
+// readAttributes reads the signed attributes and says what is wrong with them alone: RFC 5652 5.3 and 11. A counter-signature
+// must have no contentType: RFC 5652 11.4.
+func (s *SignerInfo) readAttributes(counter bool) SignatureResult {
 	if s.attributes == nil {
 		return SignatureResult{}
 	}
@@ -117,7 +126,14 @@ func (s *SignerInfo) readAttributes() SignatureResult {
 		return bad("The signed attributes cannot be read.")
 	}
 	for _, required := range []OID{attrContentType, attrMessageDigest} {
-		if v, ok := single(s.SignedAttributes, required); !ok || v == nil {
+		v, ok := single(s.SignedAttributes, required)
+		if counter && required == attrContentType {
+			if !ok || v != nil {
+				return bad("A counter-signature states a content type, and must not.")
+			}
+			continue
+		}
+		if !ok || v == nil {
 			return bad("The signed attribute " + required.Name() + " is missing or not single.")
 		}
 	}
