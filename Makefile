@@ -10,6 +10,7 @@ run:
 
 ## test: install the peers that the tests talk to, then run every test against them
 test: peers modules
+	@d="$${CHANCERY_CORPORA:-../shared/corpora}"; [ -d "$$d" ] || echo "no corpora at $$d: cases that others made are left out; CHANCERY_CORPORA names their folder"
 	go test -timeout 30m ./...
 
 ## check: everything that is quick: format, vet, staticcheck, known vulnerabilities, unit tests, the map
