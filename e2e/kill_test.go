@@ -21,7 +21,9 @@ import (
 	"chancery.example/ca/status"
 	"chancery.example/config"
 	"chancery.example/fault"
+	"chancery.example/jobs"
 	"chancery.example/keys/delivery"
+	"chancery.example/lifecycle"
 	"chancery.example/mailbox"
 	"chancery.example/notify"
 	"chancery.example/ra/agreement"
@@ -128,6 +130,39 @@ var scenarios = map[string]func(context.Context, *actor) error{
 		}
 		return a.settled(ctx, o.ID, "revoked")
 	},
+	"revoked before it arrived": func(ctx context.Context, a *actor) error {
+		o, pickup, err := a.upToApproved(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := a.Conductor.PickUp(ctx, pickup, bornChoice(false)); err != nil {
+			return err
+		}
+		if o, err = a.Store.Order(ctx, o.ID); err != nil {
+			return err
+		}
+		return a.Desk.Revoke(ctx, issuance.Serial(o.Serial), status.KeyCompromise, audit.Actor{Kind: audit.Applicant})
+	},
+	"reminded that it ends": func(ctx context.Context, a *actor) error {
+		o, pickup, err := a.upToApproved(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := a.Conductor.PickUp(ctx, pickup, bornChoice(false)); err != nil {
+			return err
+		}
+		if err := a.settled(ctx, o.ID, workflow.MailIssued); err != nil {
+			return err
+		}
+		if err := a.Conductor.Receive(ctx, o.ID, audit.Actor{Kind: audit.Applicant}); err != nil {
+			return err
+		}
+		a.clock.offset += 720 * 24 * time.Hour
+		if err := a.Desk.Remind(ctx, jobs.Attempt{}); err != nil {
+			return err
+		}
+		return a.settled(ctx, o.ID, lifecycle.MailExpiring)
+	},
 	"a crash left an intent": func(ctx context.Context, a *actor) error {
 		// With SQLite opening the house has settled it and this is never reached. With PostgreSQL other nodes may be at
 		// work, so that a job does it two minutes later; this is what the job calls.
@@ -160,7 +195,7 @@ var scenarios = map[string]func(context.Context, *actor) error{
 			return err
 		}
 		a.clock.offset += 12 * time.Hour // the evidence counts from the mail, the window from the approval
-		done, err := a.Conductor.Confirm(ctx, order.Secret(secretOf(text.link("/confirm/"))), audit.Actor{Kind: audit.Applicant})
+		done, err := a.Conductor.Confirm(ctx, order.Secret(secretOf(text.link("/confirm/"))), false, audit.Actor{Kind: audit.Applicant})
 		if err != nil {
 			return err
 		}
@@ -208,7 +243,10 @@ var killCases = map[order.Move]killCase{
 	{From: order.Issued, On: order.Inform, To: order.Issued}:         {scenario: "a key born at pick-up, twice"},
 	{From: order.Issued, On: order.Repeat, To: order.Issuing}:        {scenario: "a key born at pick-up, twice"},
 	{From: order.Issued, On: order.Receive, To: order.Delivered}:     {scenario: "a key born at pick-up, twice"},
-	{From: order.Delivered, On: order.Inform, To: order.Delivered}:   {scenario: "a key born at pick-up, twice"},
+	{From: order.Issued, On: order.Revoke, To: order.Revoked}:         {scenario: "revoked before it arrived"},
+	{From: order.Delivered, On: order.Inform, To: order.Delivered}:    {scenario: "reminded that it ends"},
+	{From: order.Delivered, On: order.Revoke, To: order.Revoked}:      {scenario: "a key born at pick-up, twice"},
+	{From: order.Revoked, On: order.Inform, To: order.Revoked}:        {scenario: "a key born at pick-up, twice"},
 }
 
 // applicationFor is an order for an address, with the agreement that is in force.
@@ -254,7 +292,7 @@ func (a *actor) upToApproved(ctx context.Context, request []byte) (order.Order, 
 	if err != nil {
 		return o, "", err
 	}
-	done, err := a.Conductor.Confirm(ctx, order.Secret(secretOf(text.link("/confirm/"))), audit.Actor{Kind: audit.Applicant})
+	done, err := a.Conductor.Confirm(ctx, order.Secret(secretOf(text.link("/confirm/"))), false, audit.Actor{Kind: audit.Applicant})
 	return done.Order, done.Pickup, err
 }
 
@@ -474,7 +512,7 @@ func goOn(t *testing.T, h *house) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.Conductor.Confirm(ctx, order.Secret(secretOf(l.link("/confirm/"))), audit.Actor{Kind: audit.Applicant}); err != nil {
+			if _, err := h.Conductor.Confirm(ctx, order.Secret(secretOf(l.link("/confirm/"))), false, audit.Actor{Kind: audit.Applicant}); err != nil {
 				t.Fatalf("confirming after the crash: %v", err)
 			}
 		case order.Approved:
@@ -495,7 +533,7 @@ func goOn(t *testing.T, h *house) {
 			if err := h.Conductor.Receive(ctx, id, audit.Actor{Kind: audit.Applicant}); err != nil {
 				t.Fatal(err)
 			}
-		case order.Delivered, order.Cancelled:
+		case order.Delivered, order.Cancelled, order.Revoked:
 			return
 		case order.Refused:
 			if len(o.Reasons) == 0 {

@@ -17,11 +17,8 @@ import (
 	"chancery.example/ra/workflow"
 )
 
-// The mails about a certificate's life.
-const (
-	MailExpiring notify.Kind = "expiring"
-	MailRevoked  notify.Kind = "revoked"
-)
+// MailExpiring reminds a holder that a certificate ends.
+const MailExpiring notify.Kind = "expiring"
 
 // Ledger is what this package needs of the store.
 type Ledger interface {
@@ -36,10 +33,8 @@ type Ledger interface {
 	CommitReminder(ctx context.Context, m notify.Mail, send jobs.Job, told audit.Entry) error
 }
 
-// Publisher commits revocations and publishes them at once; *status.Authority is it.
-type Publisher interface {
-	Commit(ctx context.Context, c status.Change) error
-}
+// Publisher is told that there are revocations to publish; *status.Authority is it.
+type Publisher interface{ Wake() }
 
 // Desk revokes, renews and reminds.
 type Desk struct {
@@ -56,39 +51,14 @@ func New(l Ledger, p Publisher, c *workflow.Conductor, clock func() time.Time) *
 
 func (d *Desk) now() time.Time { return d.clock().UTC().Truncate(time.Microsecond) }
 
-// Revoke ends a subscriber's certificate before its time. It is in the CRL and in OCSP within a second. Revoking twice is
-// fault.Conflict; the first reason stays.
+// Revoke ends a subscriber's certificate before its time; see workflow.Conductor.Revoke. It is in the CRL and in OCSP within
+// a second.
 func (d *Desk) Revoke(ctx context.Context, s issuance.Serial, why status.Reason, by audit.Actor) error {
-	now := d.now()
-	cert, err := d.ledger.Certificate(ctx, s)
-	if err != nil {
+	if err := d.conductor.Revoke(ctx, s, why, by); err != nil {
 		return err
 	}
-	if cert.Order == "" {
-		return fault.New(fault.Refused, "revoke.house", "This is a certificate of the house itself. It is not revoked here, but in a ceremony.")
-	}
-	if now.After(cert.NotAfter) {
-		return fault.New(fault.Conflict, "revoke.ended", "This certificate ended on %s and can no longer be revoked.", cert.NotAfter.Format(time.DateOnly))
-	}
-	standing, err := d.ledger.Standing(ctx, cert.Issuer, s)
-	if err != nil {
-		return err
-	}
-	if r := standing.Revocation; r != nil {
-		return fault.New(fault.Conflict, "revoke.already", "This certificate was already revoked on %s.", r.At.Format(time.DateOnly))
-	}
-	o, err := d.ledger.Order(ctx, order.ID(cert.Order))
-	if err != nil {
-		return err
-	}
-	m, job := notify.New(MailRevoked, o.Mailbox, o.Language, now)
-	m.Order, m.Serial = cert.Order, string(s)
-	return d.publisher.Commit(ctx, status.Change{
-		Revocations: []status.Revocation{{Serial: s, Issuer: cert.Issuer, At: now, Reason: why, By: by.String(), NotAfter: cert.NotAfter}},
-		Mails:       []notify.Mail{m}, Jobs: []jobs.Job{job},
-		Audit: []audit.Entry{audit.New(now, by, "certificate.revoke", "certificate/"+string(s), map[string]string{
-			"reason": why.String(), "order": cert.Order, "mailbox": cert.Mailbox})},
-	})
+	d.publisher.Wake()
+	return nil
 }
 
 // Renewal is what a holder accepts when renewing.
@@ -108,6 +78,13 @@ func (d *Desk) Renew(ctx context.Context, s issuance.Serial, r Renewal) (order.O
 	}
 	if cert.Order == "" {
 		return order.Order{}, fault.New(fault.Refused, "renew.house", "This is a certificate of the house itself; it is renewed by the house.")
+	}
+	standing, err := d.ledger.Standing(ctx, cert.Issuer, s)
+	if err != nil {
+		return order.Order{}, err
+	}
+	if standing.Revocation != nil {
+		return order.Order{}, fault.New(fault.Conflict, "renew.revoked", "This certificate was revoked and cannot be renewed. Place a new order if you still need one.")
 	}
 	o, err := d.ledger.Order(ctx, order.ID(cert.Order))
 	if err != nil {

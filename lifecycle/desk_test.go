@@ -154,7 +154,7 @@ func TestRevoke(t *testing.T) {
 	if r := standing.Revocation; r == nil || r.Reason != status.KeyCompromise || !r.At.Equal(h.now) || r.By != operator.String() {
 		t.Errorf("recorded as %+v", r)
 	}
-	if m := h.mails(notify.Filter{Serial: string(cert.Serial)}); len(m) != 1 || m[0].Kind != lifecycle.MailRevoked || m[0].Order != cert.Order {
+	if m := h.mails(notify.Filter{Serial: string(cert.Serial)}); len(m) != 1 || m[0].Kind != workflow.MailRevoked || m[0].Order != cert.Order {
 		t.Errorf("the mails are %+v", m)
 	}
 	list, err := h.ledger.AuditEntries(t.Context(), audit.Filter{Subject: "certificate/" + string(cert.Serial), Limit: 10})

@@ -117,3 +117,10 @@ func lowerASCII(s string) string {
 		return r
 	}, s)
 }
+
+// Fold is one name for all spellings of an address that most mail systems deliver to the same person: ASCII letters in lower
+// case and without a "+tag". It is for counting, as of mails that a mailbox got; never for deciding whose a mailbox is.
+func (a Address) Fold() string {
+	local, _, _ := strings.Cut(lowerASCII(a.local), "+")
+	return local + "@" + a.domain
+}

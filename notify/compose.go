@@ -31,6 +31,7 @@ type Letter struct {
 	Status  string    // the link of the status page
 	Until   time.Time // until when Action may be followed; zero for no end
 	Ends    time.Time // of the certificate, in a reminder
+	Foreign bool      // the order came with a key that somebody already holds
 	Reason  string    // of a revocation, by its stable name: "key-compromise"
 }
 
@@ -64,6 +65,9 @@ type parts struct {
 	Letter                                           Letter
 }
 
+// confirmKind is the kind of mail that has a second text, for an order that came with somebody's key.
+const confirmKind Kind = "confirm"
+
 // Compose writes a mail. A kind without texts is a fault.Internal.
 func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 	l.House = t.house
@@ -84,8 +88,11 @@ func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 		}
 		return s
 	}
-	k := string(m.Kind) + "."
-	p := parts{Language: m.Language, Subject: say(k + "subject"), Before: say(k + "before"), Button: say(k + "button"), After: say(k + "after"), Footer: say("footer"), Letter: l}
+	k, variant := string(m.Kind)+".", ""
+	if l.Foreign && m.Kind == confirmKind {
+		variant = ".foreign"
+	}
+	p := parts{Language: m.Language, Subject: say(k + "subject"), Before: say(k + "before" + variant), Button: say(k + "button"), After: say(k + "after" + variant), Footer: say("footer"), Letter: l}
 	if failed != nil {
 		return Message{}, failed
 	}

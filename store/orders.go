@@ -174,6 +174,9 @@ func (s *Store) Orders(ctx context.Context, f order.Filter) ([]order.Order, erro
 	if f.State != "" {
 		q.Where("state = ?", text(string(f.State)))
 	}
+	if !f.Mailbox.IsZero() {
+		q.Where("mailbox = ?", f.Mailbox.String())
+	}
 	if f.Text != "" {
 		q.Where(`(lower(mailbox) LIKE ? ESCAPE '\' OR id LIKE ? ESCAPE '\')`, contains(f.Text), contains(f.Text))
 	}

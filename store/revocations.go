@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -59,8 +60,27 @@ func (t *tx) revoke(ctx context.Context, revoked []status.Revocation) error {
 		if _, err := t.exec(ctx, `UPDATE certificates SET revoked_at = $1 WHERE serial = $2`, row.At, row.Serial); err != nil {
 			return wrap("mark a certificate as revoked", err)
 		}
+		if r.Reason != status.KeyCompromise {
+			continue
+		}
+		if _, err := t.exec(ctx, `INSERT INTO compromised_keys (spki) SELECT spki FROM certificates WHERE serial = $1 AND state = 'done'
+			ON CONFLICT (spki) DO NOTHING`, row.Serial); err != nil {
+			return wrap("remember a compromised key", err)
+		}
 	}
 	return nil
+}
+
+// CompromisedKey reports whether a certificate for this key, of whomever, was revoked because the key may be known to
+// somebody else. spki is the SHA-256 of its SubjectPublicKeyInfo in hex.
+func (s *Store) CompromisedKey(ctx context.Context, spki string) (bool, error) {
+	sum, err := hex.DecodeString(spki)
+	if err != nil {
+		return false, fault.Wrap(err, fault.Internal, "certificate.spki", "The hash of a key is not hexadecimal.")
+	}
+	var n int64
+	err = s.one(ctx, `SELECT count(*) FROM compromised_keys WHERE spki = $1`, []any{sum}, &n)
+	return n > 0, wrap("look for a compromised key", err)
 }
 
 // CommitRevocations stores a change of status, all or nothing. A serial number that is already revoked stays as it was.

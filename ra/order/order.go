@@ -121,6 +121,7 @@ var stateSentences = map[State]string{
 	Issuing:    "The certificate of this order is just being made. Please wait a moment and look again.",
 	Issued:     "The certificate of this order has already been made.",
 	Delivered:  "This order is complete: its certificate was picked up. To get another, renew it.",
+	Revoked:    "The certificate of this order was revoked. Place a new order if you still need one.",
 	Refused:    "This order was refused. Place a new one if the reason has been mended.",
 	Cancelled:  "This order was cancelled. Place a new one if you still need a certificate.",
 	Expired:    "This order has expired because its next step was not done in time. Please place a new one.",
@@ -130,8 +131,10 @@ var stateSentences = map[State]string{
 type Filter struct {
 	Text  string // part of the address or of the ID; empty for all
 	State State  // as stored; empty for all
-	After ID     // the last ID of the page before; empty for the first page
-	Limit int    // 1 to 500
+	// Mailbox is exactly this address; none for all.
+	Mailbox mailbox.Address
+	After   ID  // the last ID of the page before; empty for the first page
+	Limit   int // 1 to 500
 }
 
 // Within refuses with fault.Conflict when the order, as it is at an instant, is in none of these states.

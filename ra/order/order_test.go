@@ -27,7 +27,7 @@ func diagram() string {
 		}
 		fmt.Fprintf(&b, "    %s --> %s: %s\n", from, to, m.On)
 	}
-	for _, s := range []State{Delivered, Refused, Cancelled} {
+	for _, s := range []State{Delivered, Revoked, Refused, Cancelled} {
 		fmt.Fprintf(&b, "    %s --> [*]\n", s)
 	}
 	b.WriteString("```\n<!-- /states -->")
@@ -87,8 +87,8 @@ func TestPathIsSound(t *testing.T) {
 
 func TestEveryMoveThatIsNotInTheTableIsRefused(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	states := []State{New, Confirming, Proved, Approved, Issuing, Issued, Delivered, Refused, Cancelled}
-	events := []Event{Submit, Inform, Confirm, Approve, Refuse, Prepare, Issue, Abandon, Repeat, Receive, Cancel}
+	states := []State{New, Confirming, Proved, Approved, Issuing, Issued, Delivered, Revoked, Refused, Cancelled}
+	events := []Event{Submit, Inform, Confirm, Approve, Refuse, Prepare, Issue, Abandon, Repeat, Receive, Revoke, Cancel}
 	for _, s := range states {
 		for _, e := range events {
 			o := Order{ID: NewID(), State: s, CreatedAt: now, ApprovedAt: now}

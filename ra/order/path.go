@@ -12,6 +12,7 @@ const (
 	Issuing    State = "issuing"    // the intent is recorded, the certificate is being signed
 	Issued     State = "issued"     // signed and recorded; the holder has not said yet that it arrived
 	Delivered  State = "delivered"  // the holder has it
+	Revoked    State = "revoked"    // its certificate was revoked; nothing can be picked up any more
 	Refused    State = "refused"    // the verdict was no
 	Cancelled  State = "cancelled"  // somebody entitled ended it before issuance
 	Expired    State = "expired"    // nobody did what was next in time
@@ -32,6 +33,7 @@ const (
 	Abandon Event = "abandon" // an intent whose key is lost was closed; its serial number counts as revoked
 	Repeat  Event = "repeat"  // picked up again after an interrupted download: the first certificate is revoked
 	Receive Event = "receive" // the holder said that it arrived
+	Revoke  Event = "revoke"  // the certificate was revoked, for good
 	Cancel  Event = "cancel"  // ended before issuance
 )
 
@@ -59,7 +61,10 @@ var Path = []Move{
 	{Issued, Inform, Issued},
 	{Issued, Repeat, Issuing},
 	{Issued, Receive, Delivered},
+	{Issued, Revoke, Revoked},
 	{Delivered, Inform, Delivered},
+	{Delivered, Revoke, Revoked},
+	{Revoked, Inform, Revoked},
 }
 
 // Next returns where an event leads from a state, and false where the path has no such move.
@@ -74,5 +79,5 @@ func Next(from State, on Event) (State, bool) {
 
 // Ended reports whether nothing more can happen to an order in this state before its certificate's end.
 func (s State) Ended() bool {
-	return s == Delivered || s == Refused || s == Cancelled || s == Expired
+	return s == Delivered || s == Revoked || s == Refused || s == Cancelled || s == Expired
 }

@@ -78,13 +78,19 @@ func (c *Conductor) follow(ctx context.Context, p order.Purpose, secret order.Se
 // Confirm takes the random value of a confirmation mail back: evidence, verdict and approval, in one commit. The
 // confirming person goes straight on with a pick-up link; where a request was handed in with the order, the
 // certificate is made by a job.
-func (c *Conductor) Confirm(ctx context.Context, secret order.Secret, by audit.Actor) (Confirmed, error) {
+//
+// An order that came with a request has a key that somebody else may hold. Then the confirming person must have said that
+// they know whose it is (keyKnown): one click on "this is my mailbox" is no consent to that.
+func (c *Conductor) Confirm(ctx context.Context, secret order.Secret, keyKnown bool, by audit.Actor) (Confirmed, error) {
 	var out Confirmed
 	err := c.retry(ctx, func() error {
 		now := c.now()
 		link, o, err := c.follow(ctx, order.ToConfirm, secret, now)
 		if err != nil {
 			return err
+		}
+		if len(o.Request) > 0 && !keyKnown {
+			return fault.New(fault.Refused, "confirm.key", "This order came with a key that somebody already holds. Please confirm only if you made that key, or know who did and want this.")
 		}
 		evidence, err := validation.ByEmail(o.Mailbox, validation.Sent{Mail: link.Mail, At: link.CreatedAt}, now, string(o.ID))
 		if err != nil {
@@ -150,7 +156,7 @@ func (c *Conductor) prove(s *Step, evidence []approval.Evidence, by audit.Actor,
 // for another's mailbox unseen.
 func (c *Conductor) Renew(ctx context.Context, a Application) (order.Order, error) {
 	now := c.now()
-	o, err := c.newOrder(a, now)
+	o, err := c.newOrder(ctx, a, now)
 	if err != nil {
 		return order.Order{}, err
 	}

@@ -379,7 +379,7 @@ func (h *house) confirmed(to string) (order.Order, workflow.Confirmed) {
 	h.t.Helper()
 	o := h.submit(to)
 	h.work()
-	done, err := h.Confirm(h.t.Context(), h.link(o.ID, order.ToConfirm), audit.Actor{Kind: audit.Applicant, ID: "confirm"})
+	done, err := h.Confirm(h.t.Context(), h.link(o.ID, order.ToConfirm), true, audit.Actor{Kind: audit.Applicant, ID: "confirm"})
 	h.must(err)
 	return h.order(o.ID), done
 }

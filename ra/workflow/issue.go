@@ -12,11 +12,11 @@ import (
 	"chancery.example/audit"
 	"chancery.example/ca/issuance"
 	"chancery.example/ca/lint"
-	"chancery.example/ca/profile"
 	"chancery.example/ca/status"
 	"chancery.example/fault"
 	"chancery.example/jobs"
 	"chancery.example/keys/delivery"
+	"chancery.example/notify"
 	"chancery.example/ra/order"
 )
 
@@ -71,7 +71,7 @@ func (c *Conductor) PickUp(ctx context.Context, secret order.Secret, ch Choice) 
 }
 
 func (c *Conductor) pickUpRequest(ctx context.Context, o order.Order, ch Choice) (delivery.Parcel, error) {
-	r, err := checkRequest(ch.Request, o.Mailbox, c.now())
+	r, err := c.checkRequest(ctx, ch.Request, o.Mailbox, c.now())
 	if err != nil {
 		return delivery.Parcel{}, err
 	}
@@ -203,7 +203,23 @@ func (c *Conductor) record(ctx context.Context, o order.Order, cert issuance.Cer
 	s.Audit = []audit.Entry{audit.New(now, by, "certificate.issue", "certificate/"+string(cert.Serial),
 		map[string]string{"order": string(o.ID), "issuer": cert.Issuer, "profile": cert.Profile, "mailbox": cert.Mailbox, "sha256": cert.SHA256})}
 	s.mail(MailIssued, now, now)
+	if err := c.dropReady(ctx, &s); err != nil {
+		return err
+	}
 	return c.ledger.Commit(ctx, s)
+}
+
+// dropReady takes back the mail that would have said that the certificate can be picked up, where it still waits.
+func (c *Conductor) dropReady(ctx context.Context, s *Step) error {
+	waiting, err := c.ledger.Mails(ctx, notify.Filter{Order: string(s.Order.ID), Kind: MailReady, State: notify.Queued, Limit: 10})
+	if err != nil {
+		return err
+	}
+	for _, m := range waiting {
+		m.State = notify.Dropped
+		s.Mails = append(s.Mails, m)
+	}
+	return nil
 }
 
 // refuse ends an order with its reasons and gives the fault that says them.
@@ -256,8 +272,11 @@ func (c *Conductor) IssueApproved(ctx context.Context, args orderArgs, _ jobs.At
 	if o.StateAt(c.now()) != order.Approved || len(o.Request) == 0 {
 		return nil // already done, or no longer wanted
 	}
-	r, err := profile.CheckRequest(o.Request)
-	if err != nil { // it was good when it was handed in; the rules have changed since
+	r, err := c.checkRequest(ctx, o.Request, o.Mailbox, c.now())
+	if err != nil && !fault.Is(err, fault.Refused) && !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	if err != nil { // it was good when it was handed in; the rules have changed since, or the key was reported
 		if said := c.refuse(ctx, o, refusedReasons(err), c.now()); !fault.Is(said, fault.Refused) {
 			return said
 		}

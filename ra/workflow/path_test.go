@@ -47,7 +47,7 @@ func TestTheWholeWayWithAKeyBornAtPickUp(t *testing.T) {
 	if page.State != order.Confirming || h.order(o.ID).State != order.Confirming {
 		t.Error("opening the link, as a scanner does, has moved the order")
 	}
-	done, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), holder)
+	done, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), false, holder)
 	h.must(err)
 	if done.Order.State != order.Approved || done.Pickup == "" || done.Status == "" {
 		t.Errorf("confirmed: %+v", done)
@@ -163,16 +163,16 @@ func TestResendGivesANewValueAndTheOldOneStaysGoodForItsDay(t *testing.T) {
 		t.Fatalf("three mails have %d values", len(all))
 	}
 	h.clock.pass(4 * time.Hour) // the first is 24 hours old now, the second 14
-	_, err := h.Confirm(t.Context(), all[0], holder)
+	_, err := h.Confirm(t.Context(), all[0], true, holder)
 	mustBe(t, err, fault.Gone, "link.expired")
-	done, err := h.Confirm(t.Context(), all[1], holder)
+	done, err := h.Confirm(t.Context(), all[1], true, holder)
 	h.must(err)
 	evidence, err := h.ledger.Evidence(t.Context(), done.Order.Claims())
 	h.must(err)
 	if len(evidence) != 1 || !evidence[0].At.Equal(start.Add(10*time.Hour)) {
 		t.Errorf("the evidence counts from another moment than the making of the value: %+v", evidence)
 	}
-	_, err = h.Confirm(t.Context(), all[2], holder)
+	_, err = h.Confirm(t.Context(), all[2], true, holder)
 	mustBe(t, err, fault.Conflict, "order.state-approved")
 	mustBe(t, h.Resend(t.Context(), o.ID, holder), fault.Conflict, "order.state-approved")
 }
@@ -198,7 +198,7 @@ func TestConfirmRefuses(t *testing.T) {
 		}, fault.Gone, "link.expired"},
 		{"a link that was used", func() order.Secret {
 			_, s := fresh()
-			_, err := h.Confirm(t.Context(), s, holder)
+			_, err := h.Confirm(t.Context(), s, true, holder)
 			h.must(err)
 			return s
 		}, fault.Gone, "link.used"},
@@ -221,7 +221,7 @@ func TestConfirmRefuses(t *testing.T) {
 		}, fault.Conflict, "order.state-cancelled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			done, err := h.Confirm(t.Context(), c.secret(), holder)
+			done, err := h.Confirm(t.Context(), c.secret(), true, holder)
 			mustBe(t, err, c.kind, c.code)
 			if done.Pickup != "" || done.Status != "" {
 				t.Error("links came beside the refusal")
@@ -231,7 +231,7 @@ func TestConfirmRefuses(t *testing.T) {
 	t.Run("a link just before its end is good", func(t *testing.T) {
 		_, s := fresh()
 		h.clock.pass(24*time.Hour - time.Microsecond)
-		if _, err := h.Confirm(t.Context(), s, holder); err != nil {
+		if _, err := h.Confirm(t.Context(), s, true, holder); err != nil {
 			t.Error(err)
 		}
 	})
@@ -239,7 +239,7 @@ func TestConfirmRefuses(t *testing.T) {
 		h.clock.set(start)
 		mine, theirs := h.submit("mallory@example.com"), h.submit("victim@example.com")
 		h.work()
-		done, err := h.Confirm(t.Context(), h.link(mine.ID, order.ToConfirm), holder)
+		done, err := h.Confirm(t.Context(), h.link(mine.ID, order.ToConfirm), true, holder)
 		h.must(err)
 		if done.Order.ID != mine.ID || h.order(theirs.ID).State != order.Confirming {
 			t.Error("another order moved")
@@ -262,7 +262,7 @@ func TestTwoConfirmationsAtOnceGiveOneEvidence(t *testing.T) {
 		got := make([]workflow.Confirmed, callers)
 		var wait sync.WaitGroup
 		for i := range callers {
-			wait.Go(func() { got[i], errs[i] = h.Confirm(t.Context(), links[i%2], holder) })
+			wait.Go(func() { got[i], errs[i] = h.Confirm(t.Context(), links[i%2], true, holder) })
 		}
 		wait.Wait()
 		won := 0
@@ -389,7 +389,7 @@ func TestPickUpEnds(t *testing.T) {
 		o := h.submit("bob@example.com")
 		h.work()
 		h.clock.pass(20 * time.Hour)
-		_, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), holder)
+		_, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), true, holder)
 		h.must(err)
 		h.clock.set(start.Add(29*24*time.Hour + 23*time.Hour))
 		h.must(h.AskPickup(t.Context(), o.ID, holder))
@@ -465,7 +465,12 @@ func TestOrderWithARequestIsIssuedByAJob(t *testing.T) {
 	_, err = h.Fetch(t.Context(), o.ID)
 	mustBe(t, err, fault.Conflict, "order.state-confirming")
 	h.work()
-	done, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), holder)
+	_, err = h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), false, holder) // the mailbox has not said that it knows the key
+	mustBe(t, err, fault.Refused, "confirm.key")
+	if e, err := h.ledger.Evidence(t.Context(), o.Claims()); err != nil || len(e) != 0 || h.order(o.ID).State != order.Confirming {
+		t.Errorf("all the same there is evidence: %v, %v", e, err)
+	}
+	done, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), true, holder)
 	h.must(err)
 	if done.Pickup != "" {
 		t.Error("there is nothing to pick up")
@@ -626,7 +631,7 @@ func TestEachAttemptHasNewLinks(t *testing.T) {
 	if l := h.letters(o.ID); len(l) != 1 || !strings.Contains(l[0].to, "alice@example.com") || l[0].subject != "Please confirm alice@example.com" {
 		t.Fatalf("letters: %+v", l)
 	}
-	if _, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), holder); err != nil {
+	if _, err := h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), true, holder); err != nil {
 		t.Error(err)
 	}
 }

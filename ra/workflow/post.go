@@ -158,7 +158,7 @@ func (p *Post) certificate(ctx context.Context, m notify.Mail, l *notify.Letter)
 func (p *Post) write(s *Step, m notify.Mail, now time.Time) notify.Letter {
 	status, secret := order.NewLink(s.Order.ID, order.ToStatus, m.ID, now, statusLife)
 	s.Links = append(s.Links, status)
-	l := notify.Letter{Mailbox: s.Order.Mailbox.Unicode(), Order: string(s.Order.ID), Serial: m.Serial, Status: p.portal + "/o/" + string(secret)}
+	l := notify.Letter{Foreign: len(s.Order.Request) > 0, Mailbox: s.Order.Mailbox.Unicode(), Order: string(s.Order.ID), Serial: m.Serial, Status: p.portal + "/o/" + string(secret)}
 	switch m.Kind {
 	case MailConfirm:
 		link, secret := order.NewLink(s.Order.ID, order.ToConfirm, m.ID, now, rules.Duration(rules.MailboxRandomValueLife, now))

@@ -9,6 +9,7 @@ import (
 
 	"chancery.example/approval"
 	"chancery.example/ca/issuance"
+	"chancery.example/ca/status"
 	"chancery.example/fault"
 	"chancery.example/notify"
 	"chancery.example/ra/order"
@@ -79,7 +80,7 @@ func TestNoRandomLifeBreaksThePath(t *testing.T) {
 			},
 			"a confirmation link is followed": func(rt *rapid.T) {
 				w.follow(rt, order.ToConfirm, func(s order.Secret) error {
-					_, err := h.Confirm(t.Context(), s, holder)
+					_, err := h.Confirm(t.Context(), s, true, holder)
 					return err
 				})
 			},
@@ -112,6 +113,15 @@ func TestNoRandomLifeBreaksThePath(t *testing.T) {
 			},
 			"cancelled": func(rt *rapid.T) {
 				w.some(rt, func(id order.ID) error { return h.Cancel(t.Context(), id, "", holder) })
+			},
+			"revoked": func(rt *rapid.T) {
+				w.some(rt, func(id order.ID) error {
+					certs := w.certificates(id)
+					if len(certs) == 0 {
+						return nil
+					}
+					return h.Revoke(t.Context(), rapid.SampledFrom(certs).Draw(rt, "certificate").Serial, status.Superseded, holder)
+				})
 			},
 			"received": func(rt *rapid.T) {
 				w.some(rt, func(id order.ID) error { return h.Receive(t.Context(), id, holder) })
@@ -186,6 +196,9 @@ func (w *walk) check(rt *rapid.T, reuse time.Duration) {
 				good++
 			}
 		}
+		if good > 0 && o.State == order.Revoked {
+			rt.Fatalf("%s is revoked and has a good certificate", id)
+		}
 		if good > 1 {
 			rt.Fatalf("%s has %d good certificates", id, good)
 		}
@@ -196,7 +209,7 @@ func (w *walk) check(rt *rapid.T, reuse time.Duration) {
 // checkNext holds that somebody can act on an order that has not ended.
 func (w *walk) checkNext(rt *rapid.T, o order.Order, open []issuance.Intent) {
 	switch at := o.StateAt(w.clock.Now()); at {
-	case order.Delivered, order.Refused, order.Cancelled, order.Expired:
+	case order.Delivered, order.Revoked, order.Refused, order.Cancelled, order.Expired:
 		if !at.Ended() {
 			rt.Fatalf("%s has not ended", at)
 		}

@@ -50,7 +50,7 @@ func TestAnIssuerThatHasEndedIsSaidInTheOrder(t *testing.T) {
 	o, err := h.Submit(t.Context(), a)
 	h.must(err)
 	h.work()
-	_, err = h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), holder)
+	_, err = h.Confirm(t.Context(), h.link(o.ID, order.ToConfirm), true, holder)
 	h.must(err)
 	h.clock.set(start.Add(11 * 24 * time.Hour))
 	if failed := h.work(); len(failed) != 0 {

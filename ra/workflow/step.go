@@ -73,12 +73,17 @@ type Ledger interface {
 	Evidence(ctx context.Context, claims []approval.Claim) ([]approval.Evidence, error)
 	// Mail reads a mail; fault.NotFound when there is none.
 	Mail(ctx context.Context, id string) (notify.Mail, error)
+	// Mails reads mails, newest first.
+	Mails(ctx context.Context, f notify.Filter) ([]notify.Mail, error)
 	// CommitMail stores what became of a mail that is about no move of an order, with its audit entries.
 	CommitMail(ctx context.Context, m notify.Mail, entries ...audit.Entry) error
 	// OpenIntents reads the intents that are open.
 	OpenIntents(ctx context.Context) ([]issuance.Intent, error)
 	// Certificate reads a certificate; fault.NotFound when there is none.
 	Certificate(ctx context.Context, s issuance.Serial) (issuance.Certificate, error)
+	// CompromisedKey reports whether a certificate for a key was revoked because somebody else may know it. spki is the
+	// SHA-256 of its SubjectPublicKeyInfo in hex.
+	CompromisedKey(ctx context.Context, spki string) (bool, error)
 	// Standing reads what is known of a serial number under an issuer.
 	Standing(ctx context.Context, issuer string, s issuance.Serial) (status.Standing, error)
 }

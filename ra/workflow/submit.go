@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 	"unicode/utf8"
 
@@ -20,13 +22,14 @@ const (
 	MailReady   notify.Kind = "ready"   // approved: pick it up, if that was not done straight away
 	MailPickup  notify.Kind = "pickup"  // the pick-up link that was asked for
 	MailIssued  notify.Kind = "issued"  // a certificate for your mailbox was made
+	MailRevoked notify.Kind = "revoked" // your certificate was revoked
 )
 
 // Submit takes an order: the address, the agreement and the request, if one was handed in, are checked; then it waits
 // for its mailbox, and the confirmation mail is on its way.
 func (c *Conductor) Submit(ctx context.Context, a Application) (order.Order, error) {
 	now := c.now()
-	o, err := c.newOrder(a, now)
+	o, err := c.newOrder(ctx, a, now)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -50,7 +53,7 @@ func submitted(o order.Order, now time.Time) (Step, error) {
 }
 
 // newOrder checks an application and gives the order that it asks for, not yet submitted.
-func (c *Conductor) newOrder(a Application, now time.Time) (order.Order, error) {
+func (c *Conductor) newOrder(ctx context.Context, a Application, now time.Time) (order.Order, error) {
 	if a.Mailbox.IsZero() {
 		return order.Order{}, fault.New(fault.Invalid, "mailbox.empty", "Please give the e-mail address that the certificate is for.")
 	}
@@ -67,7 +70,7 @@ func (c *Conductor) newOrder(a Application, now time.Time) (order.Order, error) 
 	o := order.Order{ID: order.NewID(), Mailbox: a.Mailbox, Profile: a.Profile, Language: c.agreements.In(a.Language).Language, By: a.By,
 		Renews: string(a.Renews), Agreement: approval.Agreement{Version: text.Version, Language: text.Language, SHA256: text.SHA256, At: now, By: a.By.String()}}
 	if len(a.Request) > 0 {
-		if _, err := checkRequest(a.Request, a.Mailbox, now); err != nil {
+		if _, err := c.checkRequest(ctx, a.Request, a.Mailbox, now); err != nil {
 			return order.Order{}, err
 		}
 		o.Request = a.Request
@@ -76,8 +79,8 @@ func (c *Conductor) newOrder(a Application, now time.Time) (order.Order, error) 
 }
 
 // checkRequest reads a PKCS#10 request and holds it against the ordered mailbox: its signature, its key, and that it
-// asks for no other address.
-func checkRequest(raw []byte, ordered mailbox.Address, now time.Time) (*profile.Request, error) {
+// asks for no other address; and that its key was never said to be compromised, by anybody (SBR 6.1.1.3, BR-034).
+func (c *Conductor) checkRequest(ctx context.Context, raw []byte, ordered mailbox.Address, now time.Time) (*profile.Request, error) {
 	r, err := profile.CheckRequest(raw)
 	if err != nil {
 		return nil, err
@@ -90,6 +93,14 @@ func checkRequest(raw []byte, ordered mailbox.Address, now time.Time) (*profile.
 			return nil, fault.New(fault.Refused, "request.other-mailbox", "The request names %s, but the order is for %s. Make a request for the ordered address, or one without any.", m, ordered).
 				With("requested", m.String()).With("ordered", ordered.String())
 		}
+	}
+	sum := sha256.Sum256(r.SPKI)
+	known, err := c.ledger.CompromisedKey(ctx, hex.EncodeToString(sum[:]))
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		return nil, fault.New(fault.Refused, "request.compromised", "This key was reported as compromised and is never certified again (SBR 6.1.1.3). Please make a new key and a new request.")
 	}
 	return r, nil
 }

@@ -134,7 +134,7 @@ func TestCataloguesKnowEveryName(t *testing.T) {
 	for _, r := range status.Names(status.House) {
 		ids = append(ids, "reason."+r+".said")
 	}
-	for _, k := range []notify.Kind{workflow.MailConfirm, workflow.MailReady, workflow.MailPickup, workflow.MailIssued, lifecycle.MailExpiring, lifecycle.MailRevoked} {
+	for _, k := range []notify.Kind{workflow.MailConfirm, workflow.MailReady, workflow.MailPickup, workflow.MailIssued, lifecycle.MailExpiring, workflow.MailRevoked} {
 		ids = append(ids, "mail.kind."+string(k))
 	}
 	for _, s := range mailStates {

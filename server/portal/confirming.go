@@ -25,7 +25,7 @@ func (p *Portal) confirmPage(w http.ResponseWriter, r *http.Request, at held) er
 
 // confirm takes the proof, and leads straight on to the pick-up; where a request was handed in, to the status page.
 func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, at held) error {
-	done, err := p.Orders.Confirm(r.Context(), at.Secret, at.By())
+	done, err := p.Orders.Confirm(r.Context(), at.Secret, r.PostFormValue("key") == "known", at.By())
 	if err != nil {
 		if fault.Is(err, fault.Gone) {
 			return badLink{err: err, purpose: order.ToConfirm, secret: at.Secret}

@@ -20,7 +20,7 @@ type Orders interface {
 	Submit(ctx context.Context, a workflow.Application) (order.Order, error)
 	Resend(ctx context.Context, id order.ID, by audit.Actor) error
 	Open(ctx context.Context, p order.Purpose, s order.Secret) (workflow.Page, error)
-	Confirm(ctx context.Context, s order.Secret, by audit.Actor) (workflow.Confirmed, error)
+	Confirm(ctx context.Context, s order.Secret, keyKnown bool, by audit.Actor) (workflow.Confirmed, error)
 	AskPickup(ctx context.Context, id order.ID, by audit.Actor) error
 	PickUp(ctx context.Context, s order.Secret, c workflow.Choice) (delivery.Parcel, error)
 	Fetch(ctx context.Context, id order.ID) (delivery.Parcel, error)

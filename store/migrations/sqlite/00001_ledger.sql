@@ -54,6 +54,7 @@ CREATE TABLE orders (
     deadline     INTEGER NOT NULL, -- as Order.Deadline gives it for this row, so that expired orders can be counted
     reasons      TEXT    NOT NULL
 );
+CREATE INDEX orders_mailbox ON orders (mailbox, n);
 CREATE INDEX orders_state ON orders (state, n, deadline);
 
 CREATE TABLE links (
@@ -118,6 +119,11 @@ CREATE TABLE revocations (
     UNIQUE (serial)
 ) WITHOUT ROWID;
 
+-- The SHA-256 of every subscriber key that was said to be compromised; none of them is certified again.
+CREATE TABLE compromised_keys (
+    spki BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+
 CREATE TABLE crls (
     issuer      TEXT    NOT NULL,
     number      INTEGER NOT NULL,
@@ -149,6 +155,7 @@ CREATE INDEX mails_serial ON mails (serial, n) WHERE serial <> '';
 -- +goose Down
 DROP TABLE mails;
 DROP TABLE crls;
+DROP TABLE compromised_keys;
 DROP TABLE revocations;
 DROP TABLE certificates;
 DROP TABLE evidence;
