@@ -278,9 +278,11 @@ func (o *opener) message(raw io.Reader, claimsSignature bool, at place) error {
 		return o.opaque(r, at)
 	case isEncryption(kind):
 		return o.encrypted(r, at)
+	case kind == cms.TypeCompressedData:
+		return o.compressed(r, at)
 	default:
 		return fault.New(fault.Invalid, "mail.cms-type",
-			"The mail is a CMS %s, which is neither signed nor encrypted; it cannot be read.", kind.Name())
+			"The mail is a CMS %s, which is neither signed, encrypted nor compressed; it cannot be read.", kind.Name())
 	}
 }
 
@@ -330,6 +332,25 @@ func (o *opener) encrypted(r *cms.Reader, at place) error {
 	}
 	at.layer++
 	return o.entity(h, plain, at)
+}
+
+// compressed unpacks and reads on inside (RFC 8551 3.6).
+func (o *opener) compressed(r *cms.Reader, at place) error {
+	content, err := r.Compressed()
+	if err != nil {
+		return err
+	}
+	o.report.Layers = append(o.report.Layers, Layer{Type: "compressed-data", Opened: true})
+	plain := bufio.NewReaderSize(content, bufferSize)
+	h, err := ReadHeader(plain)
+	if err != nil {
+		return err
+	}
+	at.layer++
+	if err := o.entity(h, plain, at); err != nil {
+		return err
+	}
+	return drain(plain)
 }
 
 func isEncryption(kind cms.OID) bool {

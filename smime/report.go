@@ -68,9 +68,9 @@ type Report struct {
 	ProtectedHeaders map[string]ProtectedHeader `json:"protected_headers"`
 }
 
-// Layer is one signature or encryption around the content.
+// Layer is one signature, encryption or compression around the content.
 type Layer struct {
-	// Type is "signed-data", "multipart/signed", "enveloped-data" or "auth-enveloped-data".
+	// Type is "signed-data", "multipart/signed", "enveloped-data", "auth-enveloped-data" or "compressed-data".
 	Type string `json:"type"`
 	// Opened is false for an encryption that was left closed because no key was given.
 	Opened bool `json:"opened"`
