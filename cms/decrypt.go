@@ -24,7 +24,8 @@ type DecryptionKey struct {
 	Certificate *x509.Certificate
 	// Key is one of these: a crypto.Decrypter for RSA, such as *rsa.PrivateKey or one in an HSM (it must honour
 	// rsa.PKCS1v15DecryptOptions.SessionKeyLen and rsa.OAEPOptions); an *ecdsa.PrivateKey; a KeyAgreer, as
-	// *ecdh.PrivateKey is (P-256, P-384, P-521, X25519); a Passphrase; a SharedKey.
+	// *ecdh.PrivateKey is (P-256, P-384, P-521, X25519); a KeyDecapsulator, as
+	// *mlkem.DecapsulationKey768 is; a Passphrase; a SharedKey.
 	Key crypto.PrivateKey
 }
 
@@ -151,6 +152,10 @@ func (m match) unwrap(keyBytes int) (key []byte, proven, ok bool) {
 		return key, false, ok
 	case SharedKey:
 		key, ok = unwrapShared(k.Key, m.target.KeyEncryption, m.target.encryptedKey)
+		return key, true, ok && len(key) == keyBytes
+	}
+	if m.target.Kind == KeyEncapsulation {
+		key, ok = m.target.encapsulation.unwrap(m.key.Key, m.key.Certificate, m.target.KeyEncryption, m.target.encryptedKey)
 		return key, true, ok && len(key) == keyBytes
 	}
 	if m.target.Kind == KeyAgreement {

@@ -15,7 +15,7 @@ import (
 // Recipient is one who shall be able to open the message.
 type Recipient struct {
 	// Certificate holds the public key: RSA of 2048 bits or more (key transport), or P-256, P-384, P-521 (key
-	// agreement by RFC 5753), or X25519 (RFC 8418). Whether it is valid, and for this use, is for the caller to know.
+	// agreement by RFC 5753), X25519 (RFC 8418), or ML-KEM-768 and 1024 (RFC 9936). Whether it is valid, and for this use, is for the caller to know.
 	Certificate *x509.Certificate
 	// OAEP makes an RSA key be used by RSAES-OAEP (RFC 3560) and not by PKCS #1 v1.5.
 	OAEP bool
@@ -23,7 +23,7 @@ type Recipient struct {
 	OAEPHash crypto.Hash
 	// KeyIdentifier names the recipient by the certificate's subject key identifier and not by issuer and serial number.
 	KeyIdentifier bool
-	// KDF is how key agreement derives its key; zero picks what fits the key.
+	// KDF is how key agreement and key encapsulation derive their key; zero picks what fits the recipient's.
 	KDF KDF
 	// Password lets everybody open the message who knows it, in the place of Certificate: RFC 5652 6.2.4. It must be a strong
 	// one: whoever has the message can try as many as they like.
@@ -118,6 +118,10 @@ func recipientInfo(r Recipient, contentKey []byte) (der []byte, version int64, e
 	if agreement, ok := agreementKeyOf(key.key); ok {
 		der, err = agreeRecipient(r, agreement, contentKey)
 		return der, 2, err
+	}
+	if _, _, _, ok := kemOf(key.key); ok {
+		der, err = encapsulationRecipient(r, contentKey)
+		return der, 3, err
 	}
 	if ec, ok := key.key.(*ecdsa.PublicKey); ok {
 		return nil, 0, refused("recipient-key", "The recipient's curve %s is not supported.", ec.Curve.Params().Name)

@@ -17,6 +17,7 @@ import (
 //	cms.cipher                      a content encryption algorithm that is not supported (fault.Refused)
 //	cms.compression                 a compression algorithm that is not supported (fault.Refused)
 //	cms.key-size                    a shared content key of the wrong size (fault.Refused)
+//	cms.private-key                 a private key that cannot be read (fault.Invalid), or without its seed (fault.Refused)
 //	cms.decrypt                     the message does not open, for whatever reason (fault.Refused)
 //	cms.spool                       a large message could not be kept for its check (fault.Unavailable)
 //	cms.sign                        a private key failed (fault.Internal)

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdh"
+	"crypto/mlkem"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"io"
 	"testing"
 	"time"
@@ -255,6 +258,154 @@ func TestRFC9216ModernIdentities(t *testing.T) {
 	for _, key := range keys {
 		if got, _ := decrypted(t, sealed, key); !bytes.Equal(got, content) {
 			t.Error("the content came out different")
+		}
+	}
+}
+
+// TestMLKEMRecipients: no peer here has RFC 9936; kem_test.go follows the example of the RFC.
+func TestMLKEMRecipients(t *testing.T) {
+	content := text(5000)
+	x25519 := someone(t, "x25519")
+	for _, who := range []string{"ml-kem-768", "ml-kem-1024"} {
+		id := someone(t, who)
+		for _, c := range append(ciphers, cms.ChaCha20Poly1305) {
+			for _, kdf := range []cms.KDF{{}, {Hash: crypto.SHA384, HKDF: true}, {Hash: crypto.SHA512, HKDF: true}} {
+				message := encrypted(t, content, cms.EncryptOptions{Cipher: c, Recipients: []cms.Recipient{
+					{Certificate: id.cert, KDF: kdf, KeyIdentifier: kdf.HKDF}, {Certificate: x25519.cert}}})
+				for _, reader := range []*identity{id, x25519} {
+					if got, _ := decrypted(t, message, reader.decryptionKey()); !bytes.Equal(got, content) {
+						t.Errorf("%s by %s for %s: the content came out different", who, c, reader.name)
+					}
+				}
+				d, err := cms.Describe(bytes.NewReader(message), cms.Limits{})
+				if err != nil || !c.AEAD() && d.Version != 3 || c.AEAD() && d.Version != 0 {
+					t.Errorf("%+v, %v", d, err)
+				}
+				kinds := map[cms.RecipientKind]bool{}
+				for _, r := range d.Recipients {
+					kinds[r.Kind] = true
+				}
+				if !kinds[cms.KeyEncapsulation] || !kinds[cms.KeyAgreement] {
+					t.Errorf("%v", kinds)
+				}
+			}
+		}
+		message := encrypted(t, content, cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: id.cert}}})
+		for _, wrong := range []crypto.PrivateKey{someone(t, "ml-kem-768-other").key, x25519.key, someone(t, "rsa").key, nil} {
+			if _, err := cms.Decrypt(bytes.NewReader(message), []cms.DecryptionKey{{Certificate: id.cert, Key: wrong}}, cms.Limits{}); fault.CodeOf(err) != "cms.decrypt" {
+				t.Errorf("%s with %T: %v", who, wrong, err)
+			}
+		}
+		kemri := func(n *cms.Node) []*cms.Node { return envelopeOf(n).Children[1].Children[0].Children[1].Children }
+		for name, change := range map[string]func(f []*cms.Node){
+			"an altered ciphertext":  func(f []*cms.Node) { f[3].Contents = flip(f[3].Contents, 9) },
+			"a short ciphertext":     func(f []*cms.Node) { f[3].Contents = f[3].Contents[1:] },
+			"another KDF":            func(f []*cms.Node) { f[4].Children[0].Contents = flip(f[4].Children[0].Contents, -1) },
+			"another key length":     func(f []*cms.Node) { f[5].Contents = []byte{16} },
+			"a negative key length":  func(f []*cms.Node) { f[5].Contents = []byte{0x80} },
+			"another key wrap":       func(f []*cms.Node) { f[6].Children[0].Contents[8] = 5 },
+			"another mechanism":      func(f []*cms.Node) { f[2].Children[0].Contents[8] ^= 1 },
+			"an altered wrapped key": func(f []*cms.Node) { f[7].Contents = flip(f[7].Contents, 3) },
+		} {
+			n := cms.ParseNode(message)
+			change(kemri(n))
+			if _, err := cms.Decrypt(bytes.NewReader(n.DER()), []cms.DecryptionKey{id.decryptionKey()}, cms.Limits{}); fault.CodeOf(err) != "cms.decrypt" {
+				t.Errorf("%s, %s: %v", who, name, err)
+			}
+		}
+	}
+	if _, err := cms.NewEncrypter(io.Discard, cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: someone(t, "ml-kem-768").cert, KDF: cms.KDF{Hash: crypto.SHA256}}}}); fault.CodeOf(err) != "cms.kdf" {
+		t.Errorf("%v", err)
+	}
+	if _, err := cms.NewEncrypter(io.Discard, cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: someone(t, "ml-dsa-65").cert}}}); !fault.Is(err, fault.Refused) {
+		t.Errorf("encrypted to a key for signatures: %v", err)
+	}
+}
+
+// modernIdentity reads certificate and private key from PEM files whatever the kind of key.
+func modernIdentity(t *testing.T, files ...[]byte) (cert *x509.Certificate, key crypto.PrivateKey) {
+	t.Helper()
+	for _, rest := range files {
+		for {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				break
+			}
+			var err error
+			switch {
+			case block.Type == "CERTIFICATE" && cert == nil:
+				cert, err = x509.ParseCertificate(block.Bytes)
+			case block.Type == "PRIVATE KEY":
+				key, err = cms.ParsePrivateKey(block.Bytes)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return cert, key
+}
+
+// TestPostQuantumIdentitiesOfOpenSSL uses certificates and keys that OpenSSL 3.5 made: our reading of both must agree with it.
+func TestPostQuantumIdentitiesOfOpenSSL(t *testing.T) {
+	dir := corpus(t, "openssl/test/smime-certs")
+	content := text(3000)
+	cert, key := modernIdentity(t, readFile(t, dir, "sm_mldsa44.pem"))
+	message := signed(t, content, cms.SignOptions{Signers: []cms.Signer{{Certificate: cert, Key: key.(crypto.Signer)}}})
+	if got, s := readSigned(t, message); s.Signers[0].Check(cert).Status != cms.Intact || !bytes.Equal(got, content) {
+		t.Errorf("%+v", s.Signers[0].Check(cert))
+	}
+	cert, key = modernIdentity(t, readFile(t, dir, "sm_mlkem768.pem"))
+	sealed := encrypted(t, content, cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: cert}}})
+	if got, _ := decrypted(t, sealed, cms.DecryptionKey{Certificate: cert, Key: key}); !bytes.Equal(got, content) {
+		t.Error("the content came out different")
+	}
+	for _, name := range []string{"sm_mlkem512.pem", "sm_slhdsa_sha2_128s.pem"} { // kinds that are not supported
+		block, rest := pem.Decode(readFile(t, dir, name))
+		if _, err := cms.ParsePrivateKey(block.Bytes); fault.CodeOf(err) != "cms.private-key" {
+			t.Errorf("%s: %v", name, err)
+		}
+		block, _ = pem.Decode(rest)
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cms.NewEncrypter(io.Discard, cms.EncryptOptions{Recipients: []cms.Recipient{{Certificate: cert}}}); fault.CodeOf(err) != "cms.recipient-key" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPrivateKeysOfEveryKind(t *testing.T) {
+	for _, who := range []string{"rsa", "p384", "ed25519", "x25519"} {
+		der, err := x509.MarshalPKCS8PrivateKey(someone(t, who).key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := cms.ParsePrivateKey(der)
+		if same, ok := key.(interface{ Equal(crypto.PrivateKey) bool }); err != nil || !ok || !same.Equal(someone(t, who).key) {
+			t.Errorf("%s: %T, %v", who, key, err)
+		}
+		for n := range der {
+			if _, err := cms.ParsePrivateKey(der[:n]); fault.CodeOf(err) != "cms.private-key" {
+				t.Fatalf("%s cut to %d bytes: %v", who, n, err)
+			}
+		}
+	}
+	oid := node(16, &cms.Node{Tag: 6, Contents: []byte("\x60\x86\x48\x01\x65\x03\x04\x04\x02")})
+	seed, expanded := make([]byte, 64), make([]byte, 2400)
+	for name, c := range map[string]struct {
+		inner *cms.Node
+		want  bool
+	}{
+		"the seed":             {&cms.Node{Tag: contextZero, Contents: seed}, true},
+		"seed and expanded":    {node(16, &cms.Node{Tag: 4, Contents: seed}, &cms.Node{Tag: 4, Contents: expanded}), true},
+		"expanded alone":       {&cms.Node{Tag: 4, Contents: expanded}, false},
+		"a seed that is short": {&cms.Node{Tag: contextZero, Contents: seed[:63]}, false},
+	} {
+		key, err := cms.ParsePrivateKey(node(16, &cms.Node{Tag: 2, Contents: []byte{0}}, oid, &cms.Node{Tag: 4, Contents: c.inner.DER()}).DER())
+		if _, ok := key.(*mlkem.DecapsulationKey768); ok != c.want || c.want == (err != nil) {
+			t.Errorf("%s: %T, %v", name, key, err)
 		}
 	}
 }

@@ -106,14 +106,19 @@ const (
 	oidDESEDE3   OID = "1.2.840.113549.3.7"
 
 	oidChaCha20Poly1305 OID = "1.2.840.113549.1.9.16.3.18" // RFC 8103
-	oidPBKDF2           OID = "1.2.840.113549.1.5.12"      // RFC 8018
-	oidHMACSHA1         OID = "1.2.840.113549.2.7"
-	oidHMACSHA224       OID = "1.2.840.113549.2.8"
-	oidHMACSHA256       OID = "1.2.840.113549.2.9"
-	oidHMACSHA384       OID = "1.2.840.113549.2.10"
-	oidHMACSHA512       OID = "1.2.840.113549.2.11"
-	oidPWRIKEK          OID = "1.2.840.113549.1.9.16.3.9" // RFC 3211
-	oidZlib             OID = "1.2.840.113549.1.9.16.3.8" // RFC 3274
+	oidKEMRecipient     OID = "1.2.840.113549.1.9.16.13.3" // RFC 9629
+	oidHKDFSHA256       OID = "1.2.840.113549.1.9.16.3.28" // RFC 8619
+	oidHKDFSHA384       OID = "1.2.840.113549.1.9.16.3.29"
+	oidHKDFSHA512       OID = "1.2.840.113549.1.9.16.3.30"
+
+	oidPBKDF2     OID = "1.2.840.113549.1.5.12" // RFC 8018
+	oidHMACSHA1   OID = "1.2.840.113549.2.7"
+	oidHMACSHA224 OID = "1.2.840.113549.2.8"
+	oidHMACSHA256 OID = "1.2.840.113549.2.9"
+	oidHMACSHA384 OID = "1.2.840.113549.2.10"
+	oidHMACSHA512 OID = "1.2.840.113549.2.11"
+	oidPWRIKEK    OID = "1.2.840.113549.1.9.16.3.9" // RFC 3211
+	oidZlib       OID = "1.2.840.113549.1.9.16.3.8" // RFC 3274
 
 	oidDeriveContentKey OID = "1.2.840.113549.1.9.16.3.31" // RFC 9709
 )
@@ -184,7 +189,7 @@ var oidNames = map[OID]string{
 	oidStdDHSHA384: "dhSinglePass-stdDH-sha384kdf-scheme", oidStdDHSHA512: "dhSinglePass-stdDH-sha512kdf-scheme",
 	oidCofactorDHSHA1: "dhSinglePass-cofactorDH-sha1kdf-scheme", oidCofactorDHSHA256: "dhSinglePass-cofactorDH-sha256kdf-scheme",
 	oidCofactorDHSHA384: "dhSinglePass-cofactorDH-sha384kdf-scheme", oidCofactorDHSHA512: "dhSinglePass-cofactorDH-sha512kdf-scheme",
-	"1.2.840.113549.1.9.16.3.5": "ESDH", oidPWRIKEK: "PWRI-KEK", oidZlib: "zlib", oidPBKDF2: "PBKDF2", oidTripleDESWrap: "3des-wrap",
+	"1.2.840.113549.1.9.16.3.5": "ESDH", oidPWRIKEK: "PWRI-KEK", oidZlib: "zlib", oidPBKDF2: "PBKDF2", oidKEMRecipient: "KEMRecipientInfo", oidTripleDESWrap: "3des-wrap",
 	oidX25519: "X25519", "1.3.101.111": "X448",
 	oidStdDHSHA224: "dhSinglePass-stdDH-sha224kdf-scheme", oidCofactorDHSHA224: "dhSinglePass-cofactorDH-sha224kdf-scheme",
 	oidStdDHHKDFSHA256: "dhSinglePass-stdDH-hkdf-sha256-scheme", oidStdDHHKDFSHA384: "dhSinglePass-stdDH-hkdf-sha384-scheme",

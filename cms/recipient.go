@@ -15,6 +15,7 @@ const (
 	KeyAgreement     RecipientKind = "key-agreement"
 	KeyEncryptionKey RecipientKind = "key-encryption-key"
 	Password         RecipientKind = "password"
+	KeyEncapsulation RecipientKind = "key-encapsulation" // RFC 9629
 	OtherRecipient   RecipientKind = "other"
 )
 
@@ -25,7 +26,7 @@ type RecipientInfo struct {
 	Recipient EntityIdentifier
 	// SharedKeyID is the name of the shared key of a KeyEncryptionKey recipient.
 	SharedKeyID []byte
-	// KeyEncryption is how the content key is encrypted.
+	// KeyEncryption is how the content key is encrypted; of KeyEncapsulation the mechanism, such as ML-KEM-768.
 	KeyEncryption Algorithm
 	// EncryptedKeyHash is SHA-256 of the encrypted content key. Who remembers those seen under an AEAD can refuse them
 	// under another cipher: a downgrade.
@@ -49,9 +50,10 @@ func (r RecipientInfo) fits(key DecryptionKey) bool {
 // target is a recipient together with what its key is needed for.
 type target struct {
 	RecipientInfo
-	encryptedKey []byte
-	agreement    *agreement     // of key agreement
-	password     *passwordBased // of a password
+	encryptedKey  []byte
+	agreement     *agreement     // of key agreement
+	password      *passwordBased // of a password
+	encapsulation *encapsulation // of key encapsulation
 }
 
 // readRecipients reads the set of RecipientInfos and hands each to keep, in the order of the message.
@@ -115,6 +117,8 @@ func parseRecipient(p []byte, l Limits) ([]target, error) {
 		targets, ok = parseSharedKey(fields)
 	case context(3):
 		targets, ok = parsePassword(fields)
+	case context(4):
+		targets, ok = parseOther(fields)
 	default:
 		targets, ok = []target{{RecipientInfo: RecipientInfo{Kind: OtherRecipient}}}, true
 	}
