@@ -58,7 +58,7 @@ func TestCataloguesAgree(t *testing.T) {
 	if err != nil || len(files) != len(notify.Languages) {
 		t.Fatalf("%d catalogues for %d languages: %v", len(files), len(notify.Languages), err)
 	}
-	wanted := []string{"mail.footer"}
+	wanted := []string{"mail.footer", "mail.confirm.before.foreign", "mail.confirm.after.foreign"}
 	for _, k := range kinds {
 		for _, part := range []string{"subject", "before", "button", "after"} {
 			wanted = append(wanted, "mail."+string(k)+"."+part)
@@ -177,6 +177,21 @@ func TestARevocationIsSaidInWords(t *testing.T) {
 	}
 	if m := compose(t, "House", workflow.MailRevoked, "de"); !strings.Contains(m.Text, "der Schlüssel könnte jemand anderem bekannt sein") {
 		t.Errorf("the reason is missing:\n%s", m.Text)
+	}
+}
+
+// Whoever confirms an order that came with a key must read so, in every language.
+func TestAKeyThatSomebodyAlreadyHoldsIsSaid(t *testing.T) {
+	for _, language := range notify.Languages {
+		foreign := compose(t, "House", workflow.MailConfirm, language, func(l *notify.Letter) { l.Foreign = true })
+		own := compose(t, "House", workflow.MailConfirm, language)
+		want := strings.ReplaceAll(catalogue(t, language)["mail.confirm.before.foreign"], "{{.Mailbox}}", "alice@example.com")
+		if !strings.Contains(foreign.Text, want) || strings.Contains(own.Text, want) || strings.Contains(foreign.Text+foreign.HTML, "<no value>") {
+			t.Errorf("in %s it reads:\n%s", language, foreign.Text)
+		}
+		if other := compose(t, "House", workflow.MailReady, language, func(l *notify.Letter) { l.Foreign = true }); strings.Contains(other.Text, want) {
+			t.Errorf("in %s another mail says it too", language)
+		}
 	}
 }
 

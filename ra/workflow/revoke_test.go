@@ -81,7 +81,7 @@ func TestAKeyThatCameWithTheOrderNeedsItsOwnYes(t *testing.T) {
 	o, err := h.Submit(t.Context(), a)
 	h.must(err)
 	h.work()
-	if l := h.letters(o.ID)[0]; !strings.Contains(l.text, "a key that somebody already holds") {
+	if l := h.letters(o.ID)[0]; !strings.Contains(l.text, "for a key that") {
 		t.Errorf("the mail does not say that somebody holds the key:\n%s", l.text)
 	}
 	link := h.link(o.ID, order.ToConfirm)
