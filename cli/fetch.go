@@ -6,21 +6,28 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
 // What fetching one CRL, OCSP answer or certificate may cost.
 const (
-	fetchTimeout = 20 * time.Second
+	fetchTimeout = 10 * time.Second
 	fetchBytes   = 64 << 20
+	// fetchAll bounds all fetches of one command together: a stranger's certificate may name many silent servers.
+	fetchAll = 30 * time.Second
 )
 
 // fetcher gets what certificates name, over plain HTTP as RFC 5280 4.2.1.13 and RFC 6960 A.1 have it. The command line
 // acts for whoever typed it, with that person's reach; the doors of the house have a stricter one.
-type fetcher struct{ client *http.Client }
+type fetcher struct {
+	client *http.Client
+	once   sync.Once
+	end    time.Time // of all fetches; set by the first
+}
 
 func newFetcher() *fetcher {
-	return &fetcher{&http.Client{Timeout: fetchTimeout, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+	return &fetcher{client: &http.Client{Timeout: fetchTimeout, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
 		if len(via) > 3 {
 			return fmt.Errorf("more than three redirections")
 		}
@@ -51,7 +58,10 @@ func (f *fetcher) do(request *http.Request) ([]byte, error) {
 	if scheme := request.URL.Scheme; scheme != "http" && scheme != "https" {
 		return nil, fmt.Errorf("%s is not fetched", scheme)
 	}
-	answer, err := f.client.Do(request)
+	f.once.Do(func() { f.end = time.Now().Add(fetchAll) })
+	ctx, cancel := context.WithDeadline(request.Context(), f.end)
+	defer cancel()
+	answer, err := f.client.Do(request.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ func parseMediaType(value string) mediaType {
 			m.Malformed = m.Malformed || strings.TrimSpace(stripComments(item)) != ""
 			continue
 		}
+		// RFC 2231 lets a parameter stand in other forms too, and readers differ in which one wins.
+		m.Malformed = m.Malformed || strings.HasPrefix(name, "boundary*")
 		text, ok := parameterValue(text)
 		if _, twice := m.Params[name]; twice || !ok {
 			m.Malformed = true

@@ -85,6 +85,10 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 		o.broken(MalformedSignature, "The Content-Type of the signed mail is malformed, so that its parts cannot be told apart.", within, at)
 		return drain(body)
 	}
+	if e := h.encoding(); e != "7bit" && e != "8bit" && e != "binary" { // RFC 2045 6.4
+		o.broken(MalformedSignature, "The signed mail as a whole is transfer-encoded, which readers understand differently.", within, at)
+		return drain(body)
+	}
 	split := newParts(body, boundary)
 	first, err := split.Next()
 	if errors.Is(err, io.EOF) {
