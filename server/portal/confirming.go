@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"crypto/x509"
 	"net/http"
 
 	"chancery.example/audit"
@@ -14,13 +15,33 @@ import (
 type confirmData struct {
 	held
 	To string
+	// Key is the SHA-256 of the key that came with the order, in hex; empty where the key is yet to be made.
+	Key string
 }
 
 // confirmPage shows one button. Opening it proves nothing: link scanners open everything.
 func (p *Portal) confirmPage(w http.ResponseWriter, r *http.Request, at held) error {
+	return p.showConfirm(w, r, http.StatusOK, at, nil)
+}
+
+func (p *Portal) showConfirm(w http.ResponseWriter, r *http.Request, code int, at held, errs []fieldError) error {
 	v := p.page(r, at.Order.Language)
-	v.Data = confirmData{held: at, To: at.Order.Mailbox.Unicode()}
-	return p.render(w, r, http.StatusOK, "confirm", v)
+	v.Errors = errs
+	v.Data = confirmData{held: at, To: at.Order.Mailbox.Unicode(), Key: keyOf(at.Order.Request)}
+	return p.render(w, r, code, "confirm", v)
+}
+
+// keyOf is the SHA-256 of the public key of a request (its SubjectPublicKeyInfo, RFC 5280 4.1.2.7) in hex; empty without one.
+// The conductor parsed the request when it was ordered, so it parses.
+func keyOf(request []byte) string {
+	if len(request) == 0 {
+		return ""
+	}
+	csr, err := x509.ParseCertificateRequest(request)
+	if err != nil {
+		return fingerprint(request)
+	}
+	return fingerprint(csr.RawSubjectPublicKeyInfo)
 }
 
 // confirm takes the proof, and leads straight on to the pick-up; where a request was handed in, to the status page.
@@ -28,7 +49,12 @@ func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, at held) error 
 	done, err := p.Orders.Confirm(r.Context(), at.Secret, r.PostFormValue("key") == "known", at.By())
 	if err != nil {
 		if fault.Is(err, fault.Gone) {
-			return badLink{err: err, purpose: order.ToConfirm, secret: at.Secret}
+			return badLink{err: err, purpose: order.ToConfirm, secret: at.Secret, order: at.Order.ID}
+		}
+		if fault.CodeOf(err) == "confirm.key" { // the box was not ticked
+			lang := choose(r, at.Order.Language)
+			return p.showConfirm(w, r, http.StatusUnprocessableEntity, at,
+				[]fieldError{{Field: "key-known", Say: p.words[lang].text("confirm.foreign.missing"), Rule: fault.CodeOf(err)}})
 		}
 		return err
 	}

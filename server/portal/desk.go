@@ -33,7 +33,7 @@ type orderRow struct {
 }
 
 // orderStates are those by which the table can be filtered.
-var orderStates = []string{string(order.Confirming), string(order.Approved), string(order.Issuing), string(order.Issued), string(order.Delivered), string(order.Refused), string(order.Cancelled)}
+var orderStates = []string{string(order.Confirming), string(order.Approved), string(order.Issuing), string(order.Issued), string(order.Delivered), string(order.Revoked), string(order.Refused), string(order.Cancelled)}
 
 func (p *Portal) orders(w http.ResponseWriter, r *http.Request) error {
 	l := readListing(r)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"chancery.example/fault"
+	"chancery.example/ra/order"
 	"chancery.example/server/access"
 )
 
@@ -63,6 +64,11 @@ func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	var link badLink
 	if errors.As(err, &link) && kind == fault.Gone {
+		if shown, err := p.deadLink(w, r, link); err != nil {
+			p.Log.ErrorContext(r.Context(), "portal: the page of a dead link failed", "order", link.order, "err", err)
+		} else if shown {
+			return
+		}
 		d.Again = "/again/" + string(link.purpose) + "/" + url.PathEscape(string(link.secret))
 	}
 	v.Data = d
@@ -70,6 +76,30 @@ func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Log.ErrorContext(r.Context(), "portal: the error page failed", "err", err)
 		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
 	}
+}
+
+// deadLink is the page behind a link that has done its work: it says where the order stands, and what comes next. It reports
+// false where the plain error says all there is to say.
+func (p *Portal) deadLink(w http.ResponseWriter, r *http.Request, link badLink) (bool, error) {
+	if link.order == "" {
+		return false, nil
+	}
+	at, err := p.Orders.View(r.Context(), link.order)
+	if err != nil {
+		return false, err
+	}
+	name := "ended"
+	if p.informable(at.Order) {
+		if link.purpose != order.ToConfirm || fault.CodeOf(link) != "link.used" {
+			return false, nil
+		}
+		name = "confirmed"
+	}
+	v := p.page(r, at.Order.Language)
+	f := p.follow(r, at, nil)
+	f.Secret = string(link.secret)
+	v.Data = f
+	return true, p.render(w, r, http.StatusGone, name, v)
 }
 
 // tie makes an error of an action into an error of the form that asked for it; what the person cannot mend on this form

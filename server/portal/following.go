@@ -40,8 +40,8 @@ func stepsOf(at workflow.Page, entries []audit.Entry) []step {
 	}
 	reached := map[order.State]int{order.Confirming: 1, order.Proved: 2, order.Approved: 3, order.Issuing: 3, order.Issued: 4, order.Delivered: 5}
 	n, alive := reached[at.State]
-	if !alive { // refused, cancelled, expired: what was done stays done, and the end stands last
-		for n = 0; n < len(steps) && !steps[n].At.IsZero(); n++ {
+	if !alive { // revoked, refused, cancelled, expired: what was done stays done, and the end stands last
+		for n = len(steps); n > 0 && steps[n-1].At.IsZero(); n-- {
 		}
 		steps = append(steps[:n], step{Key: "step." + string(at.State), Mark: "bad", At: when("order." + map[order.State]string{
 			order.Refused: "refuse", order.Cancelled: "cancel"}[at.State])})

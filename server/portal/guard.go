@@ -44,7 +44,7 @@ func (p *Portal) bearer(purpose order.Purpose, a access.Action, h func(w http.Re
 			}
 		}
 		if err != nil {
-			return badLink{err: err, purpose: purpose, secret: secret}
+			return badLink{err: err, purpose: purpose, secret: secret, order: page.Order.ID}
 		}
 		who := access.LinkBearer(page.Link, access.From(r.Context()).Client)
 		if err := p.Access.Allow(who, a, access.OfOrder(page.Order)); err != nil {
@@ -59,6 +59,7 @@ type badLink struct {
 	err     error
 	purpose order.Purpose
 	secret  order.Secret
+	order   order.ID // empty where the link is not known
 }
 
 func (b badLink) Error() string { return "link: " + b.err.Error() }

@@ -66,6 +66,9 @@ func (p *Portal) showPickup(w http.ResponseWriter, r *http.Request, code int, d 
 	v.Errors, v.Data = errs, d
 	name := "pickup"
 	switch {
+	case d.Revocation != nil:
+		v.Data = p.follow(r, d.Page, nil)
+		return p.render(w, r, code, "ended", v)
 	case d.State == order.Issued && !d.Again:
 		name = "arrived"
 	case d.State == order.Delivered:

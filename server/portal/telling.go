@@ -81,7 +81,7 @@ func orderMark(state string) string {
 	switch order.State(state) {
 	case order.Delivered:
 		return "done"
-	case order.Refused, order.Cancelled, order.Expired:
+	case order.Refused, order.Cancelled, order.Expired, order.Revoked:
 		return "bad"
 	}
 	return "now"
