@@ -88,7 +88,7 @@ func (o *cbcOpener) open(e *envelope, s *spool) (io.ReadCloser, int64, bool) {
 		return nil, 0, false
 	}
 	length := s.size - int64(padding)
-	r := &cbcReader{mode: cipher.NewCBCDecrypter(o.block, e.nonce), src: s.reader(), left: length, block: size}
+	r := &cbcReader{block: o.block, iv: e.nonce, src: s.reader(), left: length}
 	return &plaintext{Reader: r, spool: s}, length, true
 }
 
@@ -101,37 +101,6 @@ func paddingOf(block []byte) (int, bool) {
 		good &= 1 ^ inside&(1^subtle.ConstantTimeByteEq(block[i], byte(n)))
 	}
 	return n, good == 1
-}
-
-// cbcReader decrypts what it reads and leaves the padding out.
-type cbcReader struct {
-	mode  cipher.BlockMode
-	src   io.Reader
-	left  int64 // plaintext not yet handed out
-	block int
-	ready []byte // of buffer, decrypted
-	buf   []byte
-}
-
-func (c *cbcReader) Read(p []byte) (int, error) {
-	if c.left == 0 {
-		return 0, io.EOF
-	}
-	if len(c.ready) == 0 {
-		if c.buf == nil {
-			c.buf = make([]byte, min(copyBuffer, (c.left/int64(c.block)+1)*int64(c.block)))
-		}
-		n, err := io.ReadFull(c.src, c.buf)
-		if err != nil && (err != io.ErrUnexpectedEOF || n%c.block != 0) {
-			return 0, spoolError(err)
-		}
-		c.ready = c.buf[:n]
-		c.mode.CryptBlocks(c.ready, c.ready)
-	}
-	n := copy(p, c.ready[:min(int64(len(c.ready)), c.left)])
-	c.ready = c.ready[n:]
-	c.left -= int64(n)
-	return n, nil
 }
 
 // plaintext is an opened content with the spool that it comes from.
