@@ -131,7 +131,9 @@ func parseLocal(s string) (string, error) {
 	if quoted {
 		content = unquote(s[1 : len(s)-1])
 	}
-	content = norm.NFC.String(content)
+	if content = norm.NFC.String(content); content == "" { // the grammar allows "", no mail system delivers to it
+		return "", invalid("local-empty", "The part before the @ is empty. Please write the whole address, such as alice@example.com.")
+	}
 	for _, r := range content {
 		if r >= utf8.RuneSelf && (r == utf8.RuneError || unicode.In(r, unicode.Cf, unicode.Co, unicode.Z, unicode.Noncharacter_Code_Point)) {
 			return "", invalid("local-invisible",

@@ -2,6 +2,7 @@ package smime
 
 import (
 	"mime"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -219,15 +220,22 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
+// aroundAt is what may stand around an at sign to break an address up that a person still reads as one.
+var aroundAt = regexp.MustCompile(`[\s"']*@[\s"']*`)
+
 // foreignAddress returns an address in a display name that is not the given one, "" when there is none. Look-alikes of
 // the at sign and invisible characters are undone first, as an attacker would use them.
 func foreignAddress(display, address string) string {
 	plain := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) || r == 0 {
+		switch {
+		case unicode.Is(unicode.Cf, r) || r == 0:
 			return -1
+		case r == '。' || r == '｡': // dots of IDNA (RFC 3490 3.1)
+			return '.'
 		}
 		return r
 	}, norm.NFKC.String(display))
+	plain = aroundAt.ReplaceAllString(plain, "@")
 	separator := func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`<>()[]",;:'`, r)
 	}

@@ -84,3 +84,14 @@ func TestABoundaryThatReadersUnderstandDifferentlyIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAddressInTheDisplayNameIsSeenThroughItsDisguises(t *testing.T) {
+	for _, display := range []string{"alice @example.com", `a "alice" "@" "example.com"`, "alice@example。com", "alice@ example.com", "'alice'@'example.com'", "alice＠example．com"} {
+		if got := foreignAddress(display, "mallory@example.net"); got != "alice@example.com" {
+			t.Errorf("%q hides %q", display, got)
+		}
+	}
+	if got := foreignAddress("Alice @ Example", "alice@example.com"); got != "" {
+		t.Errorf("a name with an at sign is taken for the address %q", got)
+	}
+}

@@ -88,7 +88,7 @@ func TestWhoIsMeantByProtectedFrom(t *testing.T) {
 	}{
 		{"the same outside", mail, Valid, "", "alice@example.com"},
 		{"another name and domain in capitals outside", replaceOnce(mail, outside, "From: A. <alice@EXAMPLE.com>\r\nTo"), Valid, "", "alice@example.com"},
-		{"none outside", replaceOnce(mail, outside, "To"), Valid, "", "alice@example.com"},
+		{"none outside", replaceOnce(mail, outside, "To"), Untrusted, NoFrom, ""},
 		{"somebody else outside", replaceOnce(mail, outside, "From: boss@example.com\r\nTo"), Untrusted, ProtectedFromDiffers, "alice@example.com"},
 		{"two outside", replaceOnce(mail, outside, "From: boss@example.com\r\n"+outside), Untrusted, AmbiguousFrom, ""},
 		{"the signer only outside", replaceOnce(signed(t, mallory, other), "From: mallory@example.net\r\nTo", outside), Untrusted, ProtectedFromDiffers, "mallory@example.net"},

@@ -107,11 +107,11 @@ func (o *opener) identify() (who author, doubt *Reason) {
 		}
 		return o.author, nil
 	}
-	if o.author.Doubt.Code != "" && o.author.Doubt.Code != NoFrom {
-		return o.author, nil // whatever stands inside, nobody knows what readers are shown
+	if o.author.Doubt.Code != "" {
+		return o.author, nil // whatever stands inside, nobody knows what readers are shown: a Sender, or nobody
 	}
 	o.report.From = inner.Address
-	if o.author.Doubt.Code == "" && (inner.Address == "" || !sameMailbox(inner.Address, o.author.Address)) {
+	if inner.Address == "" || !sameMailbox(inner.Address, o.author.Address) {
 		doubt = &Reason{ProtectedFromDiffers, "Under the signature the mail is from " + orNobody(inner.Address) +
 			", but mail programs may show " + o.author.Address + "."}
 	}
