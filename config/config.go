@@ -40,7 +40,7 @@ type TLS struct {
 	ACME ACME   `koanf:"acme"`
 }
 
-// ACME gets the portal's certificate by itself (RFC 8555, tls-alpn-01 and http-01).
+// ACME gets the portal's certificate by itself (RFC 8555, by tls-alpn-01 on its own port).
 type ACME struct {
 	Email     string `koanf:"email"`
 	Directory string `koanf:"directory"` // URL; empty for Let's Encrypt
