@@ -176,6 +176,9 @@ func (h home) lock() (*os.File, error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "house.directory", "The data directory %s cannot be made: %v", h.dir, err)
 	}
+	if info, err := os.Stat(h.dir); err == nil && info.Mode()&0o002 != 0 { // also with a sticky bit: a part that is not there yet could be planted
+		return nil, fault.New(fault.Refused, "house.directory-open", "Everybody on this machine may write to the data directory %s, and so plant or replace keys. Take that right away: chmod o-w %s", h.dir, h.dir)
+	}
 	f, err := os.OpenFile(h.path(lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "house.directory", "The data directory %s cannot be written: %v", h.dir, err)

@@ -298,6 +298,36 @@ func TestOnlyOneProcessWorksOnADirectory(t *testing.T) {
 }
 
 // A second process that looks at the directory must not clear away what the first one is making.
+func TestADirectoryThatEverybodyMayWriteToIsRefused(t *testing.T) {
+	there := newHouse(t)
+	for _, mode := range []fs.FileMode{0o777, 0o702, 0o777 | fs.ModeSticky} {
+		if err := os.Chmod(there.Data, mode); err != nil {
+			t.Fatal(err)
+		}
+		mustBe(t, open(t, there), "house.directory-open", there.Data, "chmod o-w")
+		if _, err := Exists(there); err == nil {
+			t.Errorf("%v: a look at it does not mind", mode)
+		}
+	}
+	empty := newConfig(t)
+	if err := os.MkdirAll(empty.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(empty.Data, 0o777); err != nil { // past the umask
+		t.Fatal(err)
+	}
+	mustBe(t, Make(t.Context(), empty, making(func(string) {})), "house.directory-open")
+	if parts, err := os.ReadDir(empty.Data); err != nil || len(parts) > 0 {
+		t.Errorf("left behind: %v, %v", parts, err)
+	}
+	if err := os.Chmod(there.Data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, there); err != nil {
+		t.Errorf("one that others may only look at: %v", err)
+	}
+}
+
 func TestLookingDoesNotDisturbAMaking(t *testing.T) {
 	c := newConfig(t)
 	var looked sync.Once

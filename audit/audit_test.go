@@ -99,9 +99,24 @@ func TestExportComesBackWhole(t *testing.T) {
 		t.Errorf("a spoilt export gives %+v, %v", p, err)
 	}
 	lines := strings.SplitAfter(whole, "\n")
-	for name, bad := range map[string]string{"nothing": "", "no head": strings.Join(lines[1:], ""), "not JSON": "hello\n", "a head without a hash": `{"head":1}` + "\n"} {
-		if _, _, err := Import(strings.NewReader(bad)); err == nil {
-			t.Errorf("%s was taken for an export", name)
+	for _, c := range []struct{ bad, say string }{
+		{"", "not an exported log: it is empty"},
+		{strings.Join(lines[1:], ""), "not an exported log: it does not begin with its head"},
+		{"hello\n", "not an exported log: line 1 is not JSON"},
+		{"[1]\n", "not an exported log: line 1 is no JSON object"},
+		{`{"head":1}` + "\n", "not an exported log: line 1 has no head"},
+	} {
+		if _, _, err := Import(strings.NewReader(c.bad)); err == nil || !strings.HasPrefix(err.Error(), c.say) {
+			t.Errorf("%.20q: got %v, want %s", c.bad, err, c.say)
+		}
+	}
+	for _, c := range []struct{ bad, say string }{{"hello\n", "line 3 is not JSON"}, {"{}\n", "line 3 has no entry"}, {`{"entry":{},"prev":"x"}` + "\n", "line 3 is damaged"}} {
+		head, entries, err := Import(strings.NewReader(lines[0] + lines[1] + c.bad + lines[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Verify(entries, head); err == nil || !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%.20q in the middle: got %v, want %s", c.bad, err, c.say)
 		}
 	}
 }

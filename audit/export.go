@@ -47,27 +47,29 @@ func Import(r io.Reader) (Head, iter.Seq2[Entry, error], error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	var head Head
-	first, err := next(s)
-	if errors.Is(err, io.EOF) {
-		return head, nil, errors.New("the export is empty")
-	}
-	if err != nil {
-		return head, nil, err
-	}
-	if first.Entry != nil {
-		return head, nil, errors.New("the export does not begin with its head")
+	first, err := next(s, 1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return head, nil, errors.New("not an exported log: it is empty")
+	case err != nil:
+		return head, nil, fmt.Errorf("not an exported log: %w", err)
+	case first.Entry != nil:
+		return head, nil, errors.New("not an exported log: it does not begin with its head")
 	}
 	head.Seq = first.Seq
 	if head.Hash, err = parseHash(first.Hash); err != nil {
-		return head, nil, err
+		return head, nil, fmt.Errorf("not an exported log: line 1 has no head: %w", err)
 	}
 	return head, func(yield func(Entry, error) bool) {
-		for {
-			l, err := next(s)
+		for number := 2; ; number++ {
+			l, err := next(s, number)
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			e, err := l.read(err)
+			var e Entry
+			if err == nil {
+				e, err = l.read(number)
+			}
 			if !yield(e, err) || err != nil {
 				return
 			}
@@ -75,34 +77,44 @@ func Import(r io.Reader) (Head, iter.Seq2[Entry, error], error) {
 	}, nil
 }
 
-func next(s *bufio.Scanner) (line, error) {
+// next reads a line; number counts from 1.
+func next(s *bufio.Scanner, number int) (line, error) {
 	var l line
 	if !s.Scan() {
-		if err := s.Err(); err != nil {
-			return l, fmt.Errorf("the export is damaged: %w", err)
+		switch err := s.Err(); {
+		case errors.Is(err, bufio.ErrTooLong):
+			return l, fmt.Errorf("line %d is longer than %d octets, which no entry is", number, maxLine)
+		case err != nil:
+			return l, fmt.Errorf("it stops after line %d: %w", number-1, err)
 		}
 		return l, io.EOF
 	}
-	if err := json.Unmarshal(s.Bytes(), &l); err != nil {
-		return l, fmt.Errorf("the export is damaged: %w", err)
+	var notSyntax *json.UnmarshalTypeError
+	err := json.Unmarshal(s.Bytes(), &l)
+	switch {
+	case errors.As(err, &notSyntax) && notSyntax.Field == "":
+		return l, fmt.Errorf("line %d is no JSON object", number)
+	case err != nil && json.Valid(s.Bytes()):
+		return l, fmt.Errorf("line %d is no entry: %w", number, err)
+	case err != nil:
+		return l, fmt.Errorf("line %d is not JSON", number)
 	}
 	return l, nil
 }
 
 // read gives the entry of a line.
-func (l line) read(err error) (Entry, error) {
-	if err != nil {
-		return Entry{}, err
-	}
+func (l line) read(number int) (e Entry, err error) {
 	if l.Entry == nil {
-		return Entry{}, errors.New("the export has a line without an entry")
+		return e, fmt.Errorf("line %d has no entry", number)
 	}
-	e := *l.Entry
-	if e.Prev, err = parseHash(l.Prev); err != nil {
-		return e, err
+	e = *l.Entry
+	if e.Prev, err = parseHash(l.Prev); err == nil {
+		e.Hash, err = parseHash(l.Hash)
 	}
-	e.Hash, err = parseHash(l.Hash)
-	return e, err
+	if err != nil {
+		return e, fmt.Errorf("line %d is damaged: %w", number, err)
+	}
+	return e, nil
 }
 
 func parseHash(s string) (Hash, error) {

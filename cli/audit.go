@@ -39,11 +39,11 @@ func (v *auditVerifyCmd) Run(c *Console) error {
 	defer in.Close()
 	head, entries, err := audit.Import(in)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "audit.import", "The log cannot be read: %v", err)
+		return v.unreadable(err)
 	}
 	proof, err := audit.Verify(entries, head)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "audit.import", "The log cannot be read to its end: %v", err)
+		return v.unreadable(err)
 	}
 	out := struct {
 		Holds   bool   `json:"holds"`
@@ -67,6 +67,11 @@ func (v *auditVerifyCmd) Run(c *Console) error {
 	return withStatus(StatusInvalid)
 }
 
+// unreadable says whose log it is that cannot be read, and why.
+func (v *auditVerifyCmd) unreadable(err error) error {
+	return fault.Wrap(err, fault.Invalid, "audit.import", "%s: %v", or(v.File, "The log of the house cannot be read"), err)
+}
+
 // open gives the exported log.
 func (v *auditVerifyCmd) open(c *Console) (io.ReadCloser, error) {
 	if v.File == "" {
@@ -86,9 +91,9 @@ func (v *auditVerifyCmd) open(c *Console) (io.ReadCloser, error) {
 type auditListCmd struct {
 	houseFlags
 	jsonFlag
+	limitFlag
 	Text    string `arg:"" optional:"" help:"Part of the action, the actor or the subject."`
 	Subject string `help:"Exactly this subject: order/ord_…, certificate/…"`
-	Limit   int    `default:"50" help:"At most so many (1 to 500)."`
 }
 
 func (l *auditListCmd) Run(c *Console) error {
@@ -102,6 +107,10 @@ func (l *auditListCmd) Run(c *Console) error {
 		return err
 	}
 	return l.show(c, list.Entries, func(w io.Writer) {
+		if len(list.Entries) == 0 {
+			fmt.Fprintln(w, "No entries.")
+			return
+		}
 		fmt.Fprintln(w, "ENTRY\tAT\tACTOR\tACTION\tSUBJECT\tDETAIL")
 		for _, e := range list.Entries {
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, day(e.At), e.Actor, e.Action, e.Subject, detail(e.Detail))

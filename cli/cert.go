@@ -19,9 +19,9 @@ type certCmd struct {
 type certListCmd struct {
 	houseFlags
 	jsonFlag
+	limitFlag
 	Text  string `arg:"" optional:"" help:"Part of the address, or the serial number or fingerprint in hex."`
 	House bool   `help:"The house's own certificates instead of subscribers'."`
-	Limit int    `default:"50" help:"At most so many (1 to 500)."`
 }
 
 func (l *certListCmd) Run(c *Console) error {
@@ -36,7 +36,7 @@ func (l *certListCmd) Run(c *Console) error {
 	}
 	return l.show(c, list.Certificates, func(w io.Writer) {
 		if len(list.Certificates) == 0 {
-			fmt.Fprintln(w, "No certificates.")
+			fmt.Fprintln(w, "No certificates"+matching(l.Text)+".")
 			return
 		}
 		fmt.Fprintln(w, "SERIAL\tSTATUS\tMAILBOX\tPROFILE\tENDS")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,13 +66,13 @@ func (k *client) open(ctx context.Context, method, path string, query url.Values
 	defer a.Body.Close()
 	var p struct {
 		Detail, Code string
-		Errors       []struct{ Message, Location string }
+		Errors       []struct{ Where, Text string } // api.Place
 	}
 	if err := json.NewDecoder(io.LimitReader(a.Body, 1<<20)).Decode(&p); err != nil || p.Detail == "" {
 		p.Detail = "The house answered: " + a.Status
 	}
 	for _, e := range p.Errors {
-		p.Detail += fmt.Sprintf(" %s: %s.", e.Location, e.Message)
+		p.Detail = strings.TrimSuffix(p.Detail, ".") + fmt.Sprintf("; %s: %s", strings.TrimPrefix(e.Where, "body."), e.Text)
 	}
 	return nil, fault.New(fault.Refused, p.Code, "%s", p.Detail)
 }
@@ -107,6 +108,19 @@ func (j jsonFlag) show(c *Console, v any, table func(w io.Writer)) error {
 	w := tabwriter.NewWriter(c.Stdout, 0, 4, 2, ' ', 0)
 	table(w)
 	return w.Flush()
+}
+
+// limitFlag is on every command that lists.
+type limitFlag struct {
+	Limit int `default:"50" help:"At most so many (1 to 500)."`
+}
+
+// Validate holds the limit against what the API gives at once.
+func (l limitFlag) Validate() error {
+	if l.Limit < 1 || l.Limit > 500 {
+		return badUsage("--limit is %d; it goes from 1 to 500", l.Limit)
+	}
+	return nil
 }
 
 // day is an instant for a table.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"chancery.example/config"
+	"chancery.example/fault"
 )
 
 type configCmd struct {
@@ -23,7 +24,10 @@ func (k *configCmd) Run(c *Console) error {
 		return err
 	}
 	f := houseFlags{Config: k.Check}
-	if _, err := f.load(c); err != nil {
+	switch _, err := f.load(c); {
+	case fault.CodeOf(err) == "config.missing":
+		return fault.Wrap(err, fault.NotFound, "config.missing", "There is no configuration file %s to check. Make one with: chancery config > %s", k.Check, k.Check)
+	case err != nil:
 		return err
 	}
 	fmt.Fprintf(c.Stdout, "%s can be used.\n", k.Check)

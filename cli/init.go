@@ -2,19 +2,26 @@ package cli
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
+	"golang.org/x/text/language"
 
 	"chancery.example/app"
 	"chancery.example/audit"
 	"chancery.example/ca/ceremony"
 	"chancery.example/ca/keystore"
+	"chancery.example/ca/profile"
 	"chancery.example/config"
 	"chancery.example/fault"
+	"chancery.example/rules"
 )
 
 type initCmd struct {
@@ -25,11 +32,11 @@ type initCmd struct {
 	IssuingName     string `placeholder:"NAME" help:"Common name of the issuing CA (default \"ORGANISATION Mail CA\")."`
 	RootKey         string `placeholder:"TYPE" enum:"P-256,P-384,P-521,RSA-4096" default:"P-384" help:"Key of the root: P-256, P-384, P-521, RSA-4096."`
 	IssuingKey      string `placeholder:"TYPE" enum:"P-256,P-384,RSA-4096" default:"P-256" help:"Key of the issuing CA: P-256, P-384, RSA-4096."`
-	RootYears       int    `placeholder:"N" help:"Validity of the root in years (default 20)."`
-	IssuingYears    int    `placeholder:"N" help:"Validity of the issuing CA in years (default 10)."`
+	RootYears       *int   `placeholder:"N" help:"Validity of the root in years (default 20)."`
+	IssuingYears    *int   `placeholder:"N" help:"Validity of the issuing CA in years (default 10); never longer than the root's."`
 	PublicURL       string `placeholder:"URL" help:"Plain-http base URL for CRLs, OCSP and CA certificates. It stands for ever in every certificate."`
 	PassphraseFile  string `placeholder:"FILE" help:"File with the passphrase that protects the CA keys."`
-	Passphrase      bool   `help:"Ask for a passphrase that protects the CA keys."`
+	Passphrase      bool   `help:"Insist on a passphrase that protects the CA keys."`
 	Yes             bool   `short:"y" help:"Ask nothing: take the flags and the defaults."`
 	defaultedPublic bool
 }
@@ -40,7 +47,24 @@ func (*initCmd) Help() string {
 no flag says. Afterwards the root's private key (keys/root.age) may be moved to a medium in a safe; it is needed again
 only to certify a new issuing CA and once a year for the root's revocation list.
 
-The passphrase of the CA keys comes from --passphrase-file, the environment (CHANCERY_CA_PASSPHRASE) or --passphrase.`
+The passphrase of the CA keys comes from --passphrase-file or the environment (CHANCERY_CA_PASSPHRASE); at a terminal it is asked
+for, and may be left empty unless --passphrase is given.`
+}
+
+// maxYears bounds the validity of a CA certificate.
+const maxYears = 50
+
+// Validate looks at the years.
+func (i *initCmd) Validate() error {
+	for _, y := range []struct {
+		flag  string
+		years *int
+	}{{"--root-years", i.RootYears}, {"--issuing-years", i.IssuingYears}} {
+		if y.years != nil && (*y.years < 1 || *y.years > maxYears) {
+			return badUsage("%s is %d; it goes from 1 to %d", y.flag, *y.years, maxYears)
+		}
+	}
+	return nil
 }
 
 func (i *initCmd) Run(c *Console) error {
@@ -52,6 +76,8 @@ func (i *initCmd) Run(c *Console) error {
 		set.CA.PassphraseFile = i.PassphraseFile
 	}
 	switch exists, err := app.Exists(set); {
+	case fault.CodeOf(err) == "house.in-use":
+		return fault.Wrap(err, fault.Conflict, "house.exists", "There is already a house in %s, and chancery is running on it. Nothing was changed.", set.Data)
 	case err != nil:
 		return err
 	case exists:
@@ -62,10 +88,10 @@ func (i *initCmd) Run(c *Console) error {
 	if err != nil {
 		return err
 	}
-	protection, err := protectionFor(c, set)
-	if err == nil && i.Passphrase && protection.String() == keystore.Clear().String() {
-		protection, err = newPassphrase(c)
+	if err := check(plan, c.Now()); err != nil {
+		return err
 	}
+	protection, err := i.protection(a, set)
 	if err != nil {
 		return err
 	}
@@ -75,6 +101,9 @@ func (i *initCmd) Run(c *Console) error {
 		return err
 	}
 	fmt.Fprintf(c.Stdout, "Done. Start it with: chancery serve --data %s\n", set.Data)
+	if protection.String() == keystore.Clear().String() {
+		fmt.Fprintf(c.Stdout, "\n%s\n", clearNote("run", set.Data))
+	}
 	if i.defaultedPublic {
 		c.Warn("the public base URL is %s, which only this machine can reach; certificates for others need --public-url", plan.PublicURL)
 	}
@@ -91,12 +120,60 @@ func (i *initCmd) plan(a *asker, localURL string) (ceremony.Plan, error) {
 	p.PublicURL = a.ask("Public base URL (plain http, for ever in every certificate)", i.PublicURL, localURL)
 	i.defaultedPublic = p.PublicURL == localURL
 	p.RootKey, p.IssuingKey = keystore.Algorithm(i.RootKey), keystore.Algorithm(i.IssuingKey)
-	if i.RootYears < 0 || i.IssuingYears < 0 || i.RootYears > 50 || i.IssuingYears > 50 {
-		return p, badUsage("--root-years and --issuing-years are between 1 and 50")
-	}
-	p.RootValidity = time.Duration(i.RootYears) * 365 * 24 * time.Hour
-	p.IssuingValidity = time.Duration(i.IssuingYears) * 365 * 24 * time.Hour
+	p.RootValidity, p.IssuingValidity = years(i.RootYears), years(i.IssuingYears)
 	return p, a.err
+}
+
+// years is a validity; zero, the rules' own, where nothing is said.
+func years(n *int) time.Duration {
+	if n == nil {
+		return 0
+	}
+	return time.Duration(*n) * 365 * 24 * time.Hour
+}
+
+// check refuses a plan whose certificates could not be made, before any key is made.
+func check(p ceremony.Plan, now time.Time) error {
+	region, err := language.ParseRegion(p.Country)
+	if p.Country != "XX" && (err != nil || len(p.Country) != 2 || !region.IsCountry() || region.Canonicalize() != region) {
+		return fault.New(fault.Invalid, "init.country", "%q is not a country code. Write the two letters of ISO 3166-1, like DE or GB, or XX for none.", p.Country)
+	}
+	root := p.RootValidity
+	if root == 0 {
+		root = rules.Duration(rules.RootValidity, now)
+	}
+	if p.IssuingValidity > root {
+		return fault.New(fault.Invalid, "init.years", "The issuing CA cannot outlive its root: it would be valid for %.0f years, the root for %.0f. Give a smaller --issuing-years or a larger --root-years.",
+			p.IssuingValidity.Hours()/24/365, root.Hours()/24/365)
+	}
+	// The names are tried as the certificates will have them, on a key that is thrown away.
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{p.RootName, p.IssuingName} {
+		if _, err := profile.Root(profile.Authority{Serial: big.NewInt(1), CommonName: name, Organisation: p.Organisation, Country: p.Country, NotBefore: now, PublicKey: key.Public()}); err != nil {
+			return err
+		}
+	}
+	if p.RootName == p.IssuingName {
+		return fault.New(fault.Invalid, "init.names", "The root and the issuing CA are both called %q. Give each a name of its own: who checks a certificate tells them apart by it.", p.RootName)
+	}
+	return nil
+}
+
+// protection is by the passphrase that is set; else, at a terminal, by one that is asked for.
+func (i *initCmd) protection(a *asker, set config.Config) (keystore.Protection, error) {
+	stored, err := protectionFor(a.c, set)
+	switch {
+	case err != nil || stored.String() != keystore.Clear().String():
+		return stored, err
+	case i.Passphrase:
+		return newPassphrase(a.c, "New passphrase of the CA keys: ", false)
+	case a.silent:
+		return keystore.Clear(), nil
+	}
+	return newPassphrase(a.c, "Passphrase of the CA keys (empty for none): ", true)
 }
 
 // asker asks at a terminal for what no flag said.
@@ -134,11 +211,17 @@ func interactive(c *Console) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newPassphrase asks twice.
-func newPassphrase(c *Console) (keystore.Protection, error) {
-	first, err := prompt(c, "New passphrase of the CA keys: ")
+// newPassphrase asks twice; where none is allowed, an empty answer means that the keys open with what lies beside them.
+func newPassphrase(c *Console, question string, noneAllowed bool) (keystore.Protection, error) {
+	first, err := prompt(c, question)
 	if err != nil {
 		return keystore.Protection{}, fault.Wrap(err, fault.Invalid, "passphrase.ask", "A passphrase can only be asked for at a terminal. Use --passphrase-file or %s.", config.PassphraseVariable)
+	}
+	if first == "" && noneAllowed {
+		return keystore.Clear(), nil
+	}
+	if first == "" {
+		return givenPassphrase(first)
 	}
 	second, err := prompt(c, "Once more: ")
 	if err != nil {

@@ -6,9 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"chancery.example/fault"
+	"chancery.example/notify"
+	"chancery.example/ra/order"
+	"chancery.example/ra/workflow"
+	"chancery.example/rules"
 	"chancery.example/server/api"
 )
 
@@ -60,16 +67,63 @@ func (o *orderCreateCmd) Run(c *Console) error {
 		return err
 	}
 	return o.show(c, made, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: a mail is on its way to %s, which must confirm until %s.\n", made.ID, made.Mailbox, day(*made.Deadline))
+		fmt.Fprintf(w, "%s: a mail with a link is on its way to %s.\n", made.ID, made.Mailbox)
+		life := rules.Duration(rules.MailboxRandomValueLife, made.CreatedAt)
+		fmt.Fprintf(w, "Its link is valid until %s (%s); the order ends on %s unless the mailbox confirms.\n", day(made.CreatedAt.Add(life)), hours(life), day(*made.Deadline))
 	})
 }
 
 type orderListCmd struct {
 	houseFlags
 	jsonFlag
+	limitFlag
 	Text  string `arg:"" optional:"" help:"Part of the address or the ID."`
-	State string `placeholder:"STATE" help:"Only orders in this state."`
-	Limit int    `default:"50" help:"At most so many (1 to 500)."`
+	State string `placeholder:"STATE" help:"Only orders in this state: confirming, approved, issued, delivered, …"`
+}
+
+// Validate refuses a state that no order can be listed by, and says which there are.
+func (o *orderListCmd) Validate() error {
+	if err := o.limitFlag.Validate(); err != nil {
+		return err
+	}
+	known := listable()
+	if o.State == "" || slices.Contains(known, o.State) {
+		return nil
+	}
+	if o.State == string(order.Expired) {
+		return badUsage("--state expired: that an order expired is told by its deadline, so it is listed by the state in which it stopped; choose of %s", strings.Join(known, ", "))
+	}
+	return badUsage("--state %s is no state of an order; choose of %s", o.State, strings.Join(known, ", "))
+}
+
+// listable are the states in which orders are stored, in the order of their path.
+func listable() []string {
+	var known []string
+	for _, m := range order.Path {
+		if !slices.Contains(known, string(m.To)) {
+			known = append(known, string(m.To))
+		}
+	}
+	return known
+}
+
+// none is what is said when no order was found.
+func (o *orderListCmd) none() string {
+	switch {
+	case o.State != "":
+		return "No order in state " + o.State + matching(o.Text) + "."
+	case o.Text != "":
+		return "No order" + matching(o.Text) + "."
+	}
+	return "No orders yet. Place one with: chancery order create ADDRESS --agreement current"
+}
+
+// matching names the text that was searched for, where there was one.
+func matching(text string) string {
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf(" with %q", text)
 }
 
 func (o *orderListCmd) Run(c *Console) error {
@@ -84,7 +138,7 @@ func (o *orderListCmd) Run(c *Console) error {
 	}
 	return o.show(c, list.Orders, func(w io.Writer) {
 		if len(list.Orders) == 0 {
-			fmt.Fprintln(w, "No orders. Place one with: chancery order create ADDRESS --agreement current")
+			fmt.Fprintln(w, o.none())
 			return
 		}
 		fmt.Fprintln(w, "ORDER\tSTATE\tMAILBOX\tPROFILE\tCREATED")
@@ -116,17 +170,38 @@ func (o *orderShowCmd) Run(c *Console) error {
 	if err := k.call(c.Ctx, http.MethodGet, o.path(""), nil, nil, &one); err != nil {
 		return err
 	}
-	return o.show(c, one, func(w io.Writer) { printOrder(w, one) })
+	if o.JSON {
+		return o.show(c, one, nil)
+	}
+	var post struct{ Mails []api.Mail }
+	if err := k.call(c.Ctx, http.MethodGet, "/api/v1/mails", url.Values{"order": {one.ID}, "limit": {"500"}}, nil, &post); err != nil {
+		return err
+	}
+	return o.show(c, one, func(w io.Writer) { printOrder(w, one, post.Mails) })
 }
 
-func printOrder(w io.Writer, o api.Order) {
+// links says, for a state that waits for a person, which mails carry the link and for how long it may be followed.
+func links(state string) (kinds []string, life rules.Period, again string) {
+	switch order.State(state) {
+	case order.Confirming:
+		return []string{string(workflow.MailConfirm)}, rules.MailboxRandomValueLife, "resend"
+	case order.Approved:
+		return []string{string(workflow.MailReady), string(workflow.MailPickup)}, rules.PickUpLinkLife, "link"
+	}
+	return nil, "", ""
+}
+
+// hours is a length of time as a person says it.
+func hours(d time.Duration) string { return fmt.Sprintf("%.0f h", d.Hours()) }
+
+func printOrder(w io.Writer, o api.Order, mails []api.Mail) {
 	fmt.Fprintf(w, "Order\t%s\nMailbox\t%s\nState\t%s\n", o.ID, o.Mailbox, o.State)
 	if o.WaitsFor != "" {
-		fmt.Fprintf(w, "Waits for\t%s", o.WaitsFor)
-		if o.Deadline != nil {
-			fmt.Fprintf(w, ", until %s", day(*o.Deadline))
-		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "Waits for\t%s\n", o.WaitsFor)
+	}
+	printLink(w, o, mails)
+	if o.Deadline != nil {
+		fmt.Fprintf(w, "Ends\t%s, unless that is done before\n", day(*o.Deadline))
 	}
 	fmt.Fprintf(w, "Profile\t%s\nAgreement\t%s\nOrdered\t%s by %s\n", o.Profile, o.Agreement, day(o.CreatedAt), o.OrderedBy)
 	if o.Serial != "" {
@@ -138,6 +213,36 @@ func printOrder(w io.Writer, o api.Order) {
 	for _, r := range o.Reasons {
 		fmt.Fprintf(w, "Reason\t%s (%s)\n", r.Text, r.Rule)
 	}
+	for _, m := range mails {
+		if note := trouble(m); note != "" {
+			fmt.Fprintf(w, "Mail\t%s\n", note)
+		}
+	}
+}
+
+// printLink tells of the newest link that a person still has to follow. Mails come newest first.
+func printLink(w io.Writer, o api.Order, mails []api.Mail) {
+	kinds, life, again := links(o.State)
+	for _, m := range mails {
+		if m.SentAt != nil && slices.Contains(kinds, m.Kind) {
+			fmt.Fprintf(w, "Link\tmailed %s, valid for %s from then; another one: chancery order %s %s\n",
+				day(*m.SentAt), hours(rules.Duration(life, *m.SentAt)), again, o.ID)
+			return
+		}
+	}
+}
+
+// trouble says what is wrong with a mail, and nothing of one that left or waits for its turn.
+func trouble(m api.Mail) string {
+	switch {
+	case m.LastError == "" || m.SentAt != nil:
+		return ""
+	case m.State == string(notify.Failed):
+		return fmt.Sprintf("%q to %s was given up after %d attempts: %s", m.Kind, m.To, m.Attempts, m.LastError)
+	case m.Attempts == 1:
+		return fmt.Sprintf("%q to %s could not be sent yet (1 attempt; it is tried again): %s", m.Kind, m.To, m.LastError)
+	}
+	return fmt.Sprintf("%q to %s could not be sent yet (%d attempts; it is tried again): %s", m.Kind, m.To, m.Attempts, m.LastError)
 }
 
 type orderResendCmd struct{ oneOrder }

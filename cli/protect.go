@@ -7,6 +7,7 @@ import (
 
 	"chancery.example/app"
 	"chancery.example/ca/keystore"
+	"chancery.example/config"
 	"chancery.example/fault"
 )
 
@@ -31,10 +32,18 @@ func (p *protectCmd) Run(c *Console) error {
 	if err != nil {
 		return err
 	}
-	if err := app.Protect(set, passphrase(c, set), fresh); err != nil {
+	old, asked := passphrase(c, set), false
+	if err := app.Protect(set, func() (string, error) { asked = true; return old() }, fresh); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.Stdout, "Done. The next start needs it as it is now.")
+	switch {
+	case !p.Clear:
+		fmt.Fprintf(c.Stdout, "From now on serve needs the passphrase: from the file that ca.passphrase_file names, from %s, or at a terminal.\n", config.PassphraseVariable)
+	case asked:
+		fmt.Fprintln(c.Stdout, "The keys now open with keys/house.key beside them; serve asks for no passphrase any more.")
+	default: // nobody was asked for a passphrase, so there was none
+		fmt.Fprintln(c.Stdout, "No passphrase was set; nothing changed.")
+	}
 	return nil
 }
 
@@ -45,11 +54,19 @@ func (p *protectCmd) fresh(c *Console) (keystore.Protection, error) {
 	case p.Clear:
 		return keystore.Clear(), nil
 	case p.NewPassphraseFile == "":
-		return newPassphrase(c)
+		return newPassphrase(c, "New passphrase of the CA keys: ", false)
 	}
 	raw, err := os.ReadFile(p.NewPassphraseFile)
 	if err != nil {
 		return keystore.Protection{}, fault.Wrap(err, fault.Invalid, "passphrase.file", "The file %s cannot be read: %v", p.NewPassphraseFile, err)
 	}
-	return keystore.Passphrase(strings.TrimRight(string(raw), "\r\n")), nil
+	return givenPassphrase(strings.TrimRight(string(raw), "\r\n"))
+}
+
+// givenPassphrase refuses an empty one: who asks for protection by nothing has made a mistake.
+func givenPassphrase(secret string) (keystore.Protection, error) {
+	if secret == "" {
+		return keystore.Protection{}, fault.New(fault.Invalid, "passphrase.empty", "No passphrase was set; nothing changed.")
+	}
+	return keystore.Passphrase(secret), nil
 }

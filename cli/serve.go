@@ -95,14 +95,30 @@ func portOf(listen string) string {
 
 // announce tells where the doors are, and what a careful operator does next.
 func announce(c *Console, h *app.House, d app.Doors) {
-	fmt.Fprintf(c.Stdout, "\nChancery is ready.\n\n  Portal   %s\n  Public   %s   (CRL, OCSP, CA certificates)\n", d.Portal, d.Public)
+	what := "CRL, OCSP, CA certificates"
+	if named := h.Record.PublicURL; !samePlace(named, d.Public) {
+		what = "certificates name " + named
+	}
+	fmt.Fprintf(c.Stdout, "\nChancery is ready.\n\n  Portal   %s\n  Public   %s   (%s)\n", d.Portal, d.Public, what)
 	if d.Setup != "" {
 		fmt.Fprintf(c.Stdout, "\n  Set up the first administrator here; the link works once:\n  %s\n", d.Setup)
 	}
 	if !h.Keys.Protected() {
-		fmt.Fprintf(c.Stdout, "\n  Note: the CA keys are encrypted, but what opens them lies beside them. Set a passphrase\n  when this becomes more than a trial: stop, and run chancery protect --data %s\n", d.Data)
+		fmt.Fprintf(c.Stdout, "\n%s\n", clearNote("stop, and run", d.Data))
 	}
 	fmt.Fprintln(c.Stdout)
+}
+
+// clearNote is said of a house whose keys no passphrase protects.
+func clearNote(how, data string) string {
+	return "  Note: the CA keys are encrypted, but what opens them lies beside them. Set a passphrase\n" +
+		"  when this becomes more than a trial: " + how + " chancery protect --data " + data
+}
+
+// samePlace reports whether two http URLs lead to the same door, by whichever name of this machine.
+func samePlace(a, b string) bool {
+	own := strings.NewReplacer("//127.0.0.1", "//localhost", "//[::1]", "//localhost", "//[::]", "//localhost", "//0.0.0.0", "//localhost")
+	return own.Replace(a) == own.Replace(b)
 }
 
 // logger writes to standard error, so that standard output stays for what a person asked for.
@@ -141,7 +157,11 @@ func storedPassphrase(c *Console, set config.Config) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, fault.Unavailable, "passphrase.file", "The file %s of ca.passphrase_file cannot be read: %v", set.CA.PassphraseFile, err)
 	}
-	return strings.TrimRight(string(raw), "\r\n"), nil
+	secret := strings.TrimRight(string(raw), "\r\n")
+	if secret == "" {
+		return "", fault.New(fault.Invalid, "passphrase.file", "The file %s of ca.passphrase_file is empty: it protects nothing.", set.CA.PassphraseFile)
+	}
+	return secret, nil
 }
 
 // protectionFor is how a new house's keys are protected when nobody is asked: by the passphrase that is set, or not.

@@ -103,26 +103,44 @@ func (s setting) shape() string {
 	return "Use debug, info, warn or error."
 }
 
-// near is the known key that looks most like one that is not known, and "" when none does.
-func near(key string) string {
-	best, least := "", len(key)/3+2
-	consider := func(known string) {
-		if d := distance(key, known); d < least {
-			best, least = known, d
+// near are the known keys that one which is not known was probably meant to be; none when it looks like nothing.
+func near(key string) []string {
+	group, last := "", key
+	if dot := strings.LastIndexByte(key, '.'); dot >= 0 {
+		group, last = key[:dot+1], key[dot+1:]
+	}
+	if group == "" || sections[strings.TrimSuffix(group, ".")] { // the group is right: a slip in the last word?
+		if best := closest(last, strings.Split(members(strings.TrimSuffix(group, ".")), ", ")); best != "" {
+			return []string{group + best}
+		}
+	} else { // a slip in the group, perhaps in both
+		var all []string
+		for _, s := range settings {
+			all = append(all, s.key)
+		}
+		if best := closest(key, all); best != "" {
+			return []string{best}
 		}
 	}
+	var elsewhere []string // the right word at the wrong place: password at the top instead of in smtp
 	for _, s := range settings {
-		consider(s.key)
+		if strings.HasSuffix(s.key, "."+last) {
+			elsewhere = append(elsewhere, s.key)
+		}
 	}
-	for s := range sections {
-		consider(s)
+	return elsewhere
+}
+
+// closest is the word that differs least from one that was written, and "" when none is so like it that a slip would explain it:
+// two letters swapped, or one in four of a longer word.
+func closest(written string, words []string) string {
+	best, least := "", max(2, len(written)/4)
+	if len(written) < 4 {
+		least = 1
 	}
-	if best == "" { // perhaps the right word at the wrong place: password at the top instead of in smtp
-		last := key[strings.LastIndexByte(key, '.')+1:]
-		for _, s := range settings {
-			if strings.HasSuffix(s.key, "."+last) {
-				return s.key
-			}
+	for _, w := range words {
+		if d := distance(written, w); d <= least && (best == "" || d < distance(written, best)) {
+			best = w
 		}
 	}
 	return best

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -117,8 +118,8 @@ func (f yamlFile) pair(section, key string, name *ast.StringNode, n ast.Node, in
 	}
 	s, ok := find(key)
 	if !ok {
-		if other := near(key); other != "" {
-			return f.complain(name, "there is no setting %q. Did you mean %q?", key, other)
+		if others := near(key); len(others) > 0 {
+			return f.complain(name, "there is no setting %q. Did you mean %s?", key, `"`+strings.Join(others, `" or "`)+`"`)
 		}
 		return f.complain(name, "there is no setting %q. Known here: %s.", key, members(section))
 	}
