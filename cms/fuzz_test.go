@@ -2,8 +2,11 @@ package cms_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/mlkem"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -37,7 +40,27 @@ func fixed(t testing.TB) *identity {
 
 // small are limits that let a fuzzer reach them.
 var small = cms.Limits{Depth: 12, Signers: 4, SignerBytes: 4096, Recipients: 4, RecipientBytes: 4096, Certificates: 4, CertificateBytes: 4096,
-	CarriedBytes: 8192, AttributeBytes: 2048, SpoolMemory: 512, Content: 1 << 20}
+	CarriedBytes: 8192, AttributeBytes: 2048, SpoolMemory: 512, Content: 1 << 20, Iterations: 20_000, Unpacked: 3 << 20, Ratio: 50, WholeContent: 64}
+
+// fixedKeys are keys of every kind that the committed seeds are made for.
+func fixedKeys(t testing.TB) []cms.DecryptionKey {
+	t.Helper()
+	seed := bytes.Repeat([]byte{7}, 64)
+	x, err := ecdh.X25519().NewPrivateKey(seed[:32])
+	if err != nil {
+		t.Fatal(err)
+	}
+	kem, err := mlkem.NewDecapsulationKey768(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []cms.DecryptionKey{fixed(t).decryptionKey(), {Key: cms.Passphrase("fixed")}, {Key: cms.SharedKey{Key: seed[:16]}}}
+	for name, key := range map[string]crypto.PrivateKey{"x25519": x, "ml-kem": kem} {
+		cert := &x509.Certificate{SerialNumber: big.NewInt(9), SubjectKeyId: []byte(name), RawSubjectPublicKeyInfo: modernKeyInfo(key).DER()}
+		keys = append(keys, cms.DecryptionKey{Certificate: cert, Key: key})
+	}
+	return keys
+}
 
 // FuzzSigned reads anything as SignedData, opaque and detached, and checks whatever signers it has.
 func FuzzSigned(f *testing.F) {
@@ -71,9 +94,9 @@ func FuzzSigned(f *testing.F) {
 
 // FuzzDecrypt opens anything. What opens as authenticated is the content that the seeds were made of.
 func FuzzDecrypt(f *testing.F) {
-	id := fixed(f)
+	keys := fixedKeys(f)
 	f.Fuzz(func(t *testing.T, message []byte) {
-		o, err := cms.Decrypt(bytes.NewReader(message), []cms.DecryptionKey{id.decryptionKey()}, small)
+		o, err := cms.Decrypt(bytes.NewReader(message), keys, small)
 		if err != nil {
 			return
 		}
@@ -84,6 +107,36 @@ func FuzzDecrypt(f *testing.F) {
 		}
 		if o.Authenticated && !bytes.Equal(got, text(len(got))) {
 			t.Fatalf("authenticated %q", got)
+		}
+	})
+}
+
+// FuzzUnpack reads anything as CompressedData and as EncryptedData.
+func FuzzUnpack(f *testing.F) {
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if got, err := unpack(message, small); err == nil && int64(len(got)) > small.Unpacked {
+			t.Fatalf("%d bytes", len(got))
+		}
+		r, err := cms.NewReader(bytes.NewReader(message), small)
+		if err != nil {
+			return
+		}
+		o, err := r.DecryptData(make([]byte, 16))
+		if err != nil {
+			return
+		}
+		defer o.Plaintext.Close()
+		if got, err := io.ReadAll(o.Plaintext); err != nil || int64(len(got)) != o.Length || o.Authenticated {
+			t.Fatalf("%d bytes of %d: %v", len(got), o.Length, err)
+		}
+	})
+}
+
+// FuzzParsePrivateKey reads anything as a private key.
+func FuzzParsePrivateKey(f *testing.F) {
+	f.Fuzz(func(t *testing.T, der []byte) {
+		if key, err := cms.ParsePrivateKey(der); (key == nil) == (err == nil) {
+			t.Fatalf("%T, %v", key, err)
 		}
 	})
 }
