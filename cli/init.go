@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
-	"math/big"
 	"os"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"chancery.example/app"
 	"chancery.example/audit"
 	"chancery.example/ca/ceremony"
+	"chancery.example/ca/issuance"
 	"chancery.example/ca/keystore"
 	"chancery.example/ca/profile"
 	"chancery.example/config"
@@ -152,7 +152,7 @@ func check(p ceremony.Plan, now time.Time) error {
 		return err
 	}
 	for _, name := range []string{p.RootName, p.IssuingName} {
-		if _, err := profile.Root(profile.Authority{Serial: big.NewInt(1), CommonName: name, Organisation: p.Organisation, Country: p.Country, NotBefore: now, PublicKey: key.Public()}); err != nil {
+		if _, err := profile.Root(profile.Authority{Serial: issuance.NewSerial().Int(), CommonName: name, Organisation: p.Organisation, Country: p.Country, NotBefore: now, PublicKey: key.Public()}); err != nil {
 			return err
 		}
 	}
