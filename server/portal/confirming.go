@@ -105,7 +105,7 @@ func (p *Portal) renew(w http.ResponseWriter, r *http.Request, at held) error {
 	if r.PostFormValue("agree") == "" {
 		return p.showRenew(w, r, http.StatusUnprocessableEntity, at, []fieldError{{Field: "agree", Say: p.words[lang].text("order.agree.missing"), Rule: "SBR 9.6.3"}})
 	}
-	if err := p.limits.Take(doorMail, string(at.Order.ID)); err != nil {
+	if err := p.mayMail(at.Order.Mailbox); err != nil {
 		return err
 	}
 	next, err := p.Desk.Renew(r.Context(), at.Certificate.Serial, renewalOf(r, lang, at.By()))
@@ -117,7 +117,7 @@ func (p *Portal) renew(w http.ResponseWriter, r *http.Request, at held) error {
 		return p.showRenew(w, r, http.StatusUnprocessableEntity, at, errs)
 	}
 	v := p.page(r, at.Order.Language)
-	v.Data = sentData{To: next.Mailbox.Unicode(), Order: next}
+	v.Data = p.sentFor(r, next)
 	return p.render(w, r, http.StatusOK, "sent", v)
 }
 

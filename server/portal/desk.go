@@ -103,7 +103,7 @@ func cancellable(at workflow.Page) bool {
 func (f following) Cancellable() bool { return cancellable(f.Page) }
 
 func (p *Portal) orderInform(w http.ResponseWriter, r *http.Request, at workflow.Page) error {
-	if err := p.limits.Take(doorMail, string(at.Order.ID)); err != nil {
+	if err := p.mayMail(at.Order.Mailbox); err != nil {
 		return err
 	}
 	if err := p.informAbout(r, at.Order, access.From(r.Context())); err != nil {

@@ -18,6 +18,7 @@ import (
 // step is one line of an order's way.
 type step struct {
 	Key  string // of its name in the catalogue
+	Say  string // of the word under a step that is not done: now, next, or nothing
 	Mark string // "done", "now", "next" or "bad"
 	At   time.Time
 }
@@ -54,9 +55,14 @@ func stepsOf(at workflow.Page, entries []audit.Entry) []step {
 		case i < n:
 			steps[i].Mark = "done"
 		case i == n && alive:
-			steps[i].Mark = "now"
+			steps[i].Mark, steps[i].Say = "now", "step.now"
+			steps[i].Key += ".do"
 		case steps[i].Mark == "":
 			steps[i].Mark = "next"
+			steps[i].Key += ".do"
+			if i == n+1 {
+				steps[i].Say = "step.next"
+			}
 		}
 	}
 	if r := at.Revocation; r != nil { // what was still to come does not come any more
@@ -74,6 +80,7 @@ type following struct {
 	Sent    time.Time // when the last mail that waits for an answer was written
 	Until   time.Time // until when the link in it, or the order, may be followed
 	MailBad bool      // that mail could not be delivered
+	MailLag bool      // that mail still waits: a try to send it failed
 	History []audit.Entry
 	Mails   []notify.Mail
 	Ended   bool // the certificate's time is over
@@ -96,6 +103,7 @@ func (p *Portal) follow(r *http.Request, at workflow.Page, entries []audit.Entry
 	}
 	if m := lastMail(mails, kind); m.ID != "" {
 		f.Sent, f.MailBad = m.CreatedAt, m.State == notify.Failed
+		f.MailLag = lagging(m)
 		if at.State == order.Confirming {
 			f.Until = earlier(f.Until, m.CreatedAt.Add(rules.Duration(rules.MailboxRandomValueLife, m.CreatedAt)))
 		}
@@ -103,6 +111,11 @@ func (p *Portal) follow(r *http.Request, at workflow.Page, entries []audit.Entry
 	f.Ended = at.Certificate != nil && now.After(at.Certificate.NotAfter)
 	f.Busy = at.State == order.Issuing || at.State == order.Proved || at.State == order.Approved && len(at.Order.Request) > 0
 	return f
+}
+
+// lagging reports whether a mail still waits because a try to send it failed.
+func lagging(m notify.Mail) bool {
+	return (m.State == notify.Queued || m.State == notify.Sending) && m.LastError != ""
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -150,7 +163,7 @@ func (p *Portal) statusPage(w http.ResponseWriter, r *http.Request, at held) err
 
 // inform mails fresh links to the ordered mailbox.
 func (p *Portal) inform(w http.ResponseWriter, r *http.Request, at held) error {
-	if err := p.limits.Take(doorMail, string(at.Order.ID)); err != nil {
+	if err := p.mayMail(at.Order.Mailbox); err != nil {
 		return err
 	}
 	if err := p.informAbout(r, at.Order, at.Who); err != nil {
@@ -186,6 +199,16 @@ func (p *Portal) sendParcel(w http.ResponseWriter, r *http.Request, id order.ID)
 		return err
 	}
 	return attach(w, parcel.Name, parcel.ContentType, parcel.Data)
+}
+
+// installPage shows again how the file is given to each program.
+func (p *Portal) installPage(w http.ResponseWriter, r *http.Request, at held) error {
+	if at.State != order.Delivered || at.Revocation != nil {
+		return back(w, r, "/o/"+string(at.Secret))
+	}
+	v := p.page(r, at.Order.Language)
+	v.Data = pickupData{held: at, To: at.Order.Mailbox.Unicode(), Programs: programs, Back: "/o/" + string(at.Secret)}
+	return p.render(w, r, http.StatusOK, "install", v)
 }
 
 // revokeData is the page before a revocation: it shows what will happen.

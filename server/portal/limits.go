@@ -10,7 +10,7 @@ import (
 // The doors that anybody can open, each with a limit of its own. Signing in and setting up are limited by access.
 const (
 	doorOrder    access.Door = "portal.order"
-	doorMail     access.Door = "portal.mail"     // by order: a mailbox must not be flooded
+	doorMail     access.Door = "portal.mail"     // by mailbox, which must not be flooded
 	doorLink     access.Door = "portal.link"     // guessing secrets, and making keys
 	doorStrength access.Door = "portal.strength" // scoring a password takes some milliseconds
 	doorKey      access.Door = "portal.key"      // making a key takes a second of a processor

@@ -3,6 +3,8 @@ package portal
 import (
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 
 	"chancery.example/fault"
@@ -85,7 +87,7 @@ func (p *Portal) placeOrder(w http.ResponseWriter, r *http.Request) error {
 	if err := p.limits.take(doorOrder, r); err != nil {
 		return err
 	}
-	if err := p.limits.Take(doorMail, to.String()); err != nil {
+	if err := p.mayMail(to); err != nil {
 		return err
 	}
 	placed, err := p.Orders.Submit(r.Context(), workflow.Application{Mailbox: to, Language: d.Language, Request: request,
@@ -97,16 +99,40 @@ func (p *Portal) placeOrder(w http.ResponseWriter, r *http.Request) error {
 		d.Accepted = false // the text may have changed: it is accepted anew
 		return p.showOrder(w, r, http.StatusUnprocessableEntity, v, d)
 	}
-	v.Data = sentData{To: placed.Mailbox.Unicode(), Order: placed, Outbox: p.House().MailServer == "" && p.may(r, access.OutboxRead)}
+	v.Data = p.sentFor(r, placed)
 	return p.render(w, r, http.StatusOK, "sent", v)
 }
 
 // sentData is the page after an order: where to look now.
 type sentData struct {
-	To     string
-	Order  order.Order
-	Outbox bool // the reader may look into the local outbox
+	To    string
+	Order order.Order
+	// NoServer says that the mail went to a file: the house has no mail server, and stands on the reader's own machine.
+	NoServer bool
+	Outbox   bool // the reader may look into the local outbox
 }
+
+func (p *Portal) sentFor(r *http.Request, o order.Order) sentData {
+	d := sentData{To: o.Mailbox.Unicode(), Order: o}
+	if house := p.House(); house.MailServer == "" {
+		d.Outbox, d.NoServer = p.may(r, access.OutboxRead), onLoopback(house.Origin)
+	}
+	return d
+}
+
+// onLoopback reports whether an origin is reached from this machine only, so that whoever reads the page may also read its
+// files.
+func onLoopback(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback() || u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost")
+}
+
+// mayMail counts one mail that anybody can have sent to a mailbox, however its address is spelt.
+func (p *Portal) mayMail(to mailbox.Address) error { return p.limits.Take(doorMail, to.Fold()) }
 
 // orderField is the field of the order form that an error is about.
 func orderField(err error) string {
@@ -166,15 +192,15 @@ func (p *Portal) findAgain(w http.ResponseWriter, r *http.Request) error {
 	if err := p.limits.take(doorOrder, r); err != nil {
 		return err
 	}
-	if err := p.limits.Take(doorMail, to.String()); err != nil {
+	if err := p.mayMail(to); err != nil {
 		return err
 	}
-	list, err := p.Ledger.Orders(r.Context(), order.Filter{Text: to.String(), Limit: 50})
+	list, err := p.Ledger.Orders(r.Context(), order.Filter{Mailbox: to, Limit: 50})
 	if err != nil {
 		return err
 	}
 	for _, o := range list {
-		if !o.Mailbox.Equal(to) || !p.informable(o) {
+		if !p.informable(o) {
 			continue
 		}
 		if err := p.informAbout(r, o, access.From(r.Context())); err != nil {
@@ -215,19 +241,19 @@ func (p *Portal) again(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || link.Purpose != purpose {
 		return order.Link{}.Check(purpose, p.Clock())
 	}
-	if err := p.limits.Take(doorMail, string(link.Order)); err != nil {
-		return err
-	}
 	at, err := p.Orders.View(r.Context(), link.Order)
 	if err != nil {
 		return err
 	}
 	v := p.page(r, at.Order.Language)
 	if p.informable(at.Order) {
+		if err := p.mayMail(at.Order.Mailbox); err != nil {
+			return err
+		}
 		if err := p.informAbout(r, at.Order, access.LinkBearer(link, access.From(r.Context()).Client)); err != nil {
 			return err
 		}
-		v.Data = sentData{To: at.Order.Mailbox.Unicode(), Order: at.Order}
+		v.Data = p.sentFor(r, at.Order)
 		return p.render(w, r, http.StatusOK, "sent", v)
 	}
 	// Nothing is to be sent: the order has ended, and its page says how.

@@ -9,6 +9,7 @@ import (
 	"chancery.example/ca/issuance"
 	"chancery.example/ca/status"
 	"chancery.example/lifecycle"
+	"chancery.example/notify"
 	"chancery.example/ra/order"
 	"chancery.example/server/access"
 )
@@ -78,6 +79,14 @@ func (p *Portal) notices(r *http.Request, lang string, c lifecycle.Census) []not
 		}
 		bad = append(bad, n)
 	}
+	if c.MailsWaiting > 0 {
+		if n, ok := p.stuck(r, w, c.MailsWaiting); ok {
+			if outbox {
+				n.Link, n.Go = "/admin/outbox?state=queued", w.html("notice.mails-failed.go")
+			}
+			bad = append(bad, n)
+		}
+	}
 	if c.JobsFailed > 0 {
 		bad = append(bad, notice{Bad: true, Say: w.count("notice.jobs-failed", c.JobsFailed)})
 	}
@@ -101,6 +110,22 @@ func (p *Portal) notices(r *http.Request, lang string, c lifecycle.Census) []not
 		better = append(better, notice{Say: w.html("notice.key", "Warning", house.KeyWarning)})
 	}
 	return append(bad, better...)
+}
+
+// stuck says why mails wait, when a try to send one of them failed.
+func (p *Portal) stuck(r *http.Request, w words, waiting int) (notice, bool) {
+	for _, s := range []notify.State{notify.Queued, notify.Sending} {
+		list, err := p.Ledger.Mails(r.Context(), notify.Filter{State: s, Limit: 50})
+		if err != nil {
+			p.Log.WarnContext(r.Context(), "portal: the waiting mails cannot be read", "err", err)
+		}
+		for _, m := range list {
+			if lagging(m) {
+				return notice{Bad: true, Say: w.count("notice.mails-stuck", waiting, "Error", strings.TrimRight(m.LastError, ". "))}, true
+			}
+		}
+	}
+	return notice{}, false
 }
 
 // houseEndsSoon is how long before the end of a certificate of the house the overview speaks up.

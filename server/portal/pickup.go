@@ -41,6 +41,7 @@ type pickupData struct {
 	Suggest  string // a password that nobody guesses
 	Again    bool   // the holder picks up once more
 	Token    string // tells the script that the download has begun
+	Back     string // the order's page, where the reader came from it
 }
 
 // arrivedCookie tells a script that a download has begun; its value is the token of the form and no secret.

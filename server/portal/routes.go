@@ -54,6 +54,7 @@ func (p *Portal) Routes() []Route {
 	link("POST", "/o/{secret}/received", order.ToStatus, access.OrderInform, p.received)
 	link("POST", "/o/{secret}/cancel", order.ToStatus, access.OrderCancel, p.cancel)
 	link("GET", "/o/{secret}/certificate", order.ToStatus, access.CertificateRead, p.ownCertificate)
+	link("GET", "/o/{secret}/install", order.ToStatus, access.OrderRead, p.installPage)
 	link("GET", "/o/{secret}/revoke", order.ToStatus, access.CertificateRevoke, p.revokePage)
 	link("POST", "/o/{secret}/revoke", order.ToStatus, access.CertificateRevoke, p.revoke)
 	link("GET", "/o/{secret}/renew", order.ToStatus, access.OrderRenew, p.renewPage)

@@ -4,6 +4,8 @@
 
 const form = document.getElementById("pickup");
 const making = document.getElementById("making");
+const after = document.getElementById("after");
+after.hidden = true; // until there is something to go on from
 
 form.addEventListener("submit", () => {
   const token = form.elements.token.value;
@@ -13,6 +15,7 @@ form.addEventListener("submit", () => {
     button.disabled = true;
     button.setAttribute("aria-busy", "true");
     making.textContent = form.dataset.busy;
+    after.hidden = false;
   }, 0);
   const program = form.elements.program.value;
   const began = Date.now();
