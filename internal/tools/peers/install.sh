@@ -11,11 +11,13 @@ peers=(
   chromium:chromium
   curl:curl
   npm:npm
+  javac:default-jdk-headless
 )
 missing=()
 for p in "${peers[@]}"; do
   command -v "${p%%:*}" >/dev/null || missing+=("${p#*:}")
 done
+compgen -G '/usr/share/java/bcpkix-*.jar' >/dev/null || missing+=(libbcmail-java)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 
 if [ ${#missing[@]} -gt 0 ]; then
