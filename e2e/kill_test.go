@@ -243,10 +243,10 @@ var killCases = map[order.Move]killCase{
 	{From: order.Issued, On: order.Inform, To: order.Issued}:         {scenario: "a key born at pick-up, twice"},
 	{From: order.Issued, On: order.Repeat, To: order.Issuing}:        {scenario: "a key born at pick-up, twice"},
 	{From: order.Issued, On: order.Receive, To: order.Delivered}:     {scenario: "a key born at pick-up, twice"},
-	{From: order.Issued, On: order.Revoke, To: order.Revoked}:         {scenario: "revoked before it arrived"},
-	{From: order.Delivered, On: order.Inform, To: order.Delivered}:    {scenario: "reminded that it ends"},
-	{From: order.Delivered, On: order.Revoke, To: order.Revoked}:      {scenario: "a key born at pick-up, twice"},
-	{From: order.Revoked, On: order.Inform, To: order.Revoked}:        {scenario: "a key born at pick-up, twice"},
+	{From: order.Issued, On: order.Revoke, To: order.Revoked}:        {scenario: "revoked before it arrived"},
+	{From: order.Delivered, On: order.Inform, To: order.Delivered}:   {scenario: "reminded that it ends"},
+	{From: order.Delivered, On: order.Revoke, To: order.Revoked}:     {scenario: "a key born at pick-up, twice"},
+	{From: order.Revoked, On: order.Inform, To: order.Revoked}:       {scenario: "a key born at pick-up, twice"},
 }
 
 // applicationFor is an order for an address, with the agreement that is in force.
