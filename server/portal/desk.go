@@ -82,6 +82,9 @@ func (p *Portal) orderPage(w http.ResponseWriter, r *http.Request, at workflow.P
 	}
 	v := p.page(r, "")
 	f := p.follow(r, at, entries)
+	if f.Names = p.names(r, entries, at.Order.By); !p.may(r, access.AuditRead) {
+		f.History = forHolder(entries)
+	}
 	who, on := access.From(r.Context()), access.OfOrder(at.Order)
 	f.May = map[string]bool{
 		"inform": p.informable(at.Order) && p.Access.Allow(who, access.OrderInform, on) == nil,
@@ -116,7 +119,7 @@ func (p *Portal) orderCancel(w http.ResponseWriter, r *http.Request, at workflow
 	if err := p.Orders.Cancel(r.Context(), at.Order.ID, strings.TrimSpace(r.PostFormValue("why")), access.From(r.Context()).Actor()); err != nil {
 		return err
 	}
-	return back(w, r, "/admin/orders/"+string(at.Order.ID)+"?done=cancelled")
+	return back(w, r, "/admin/orders/"+string(at.Order.ID))
 }
 
 // certificatesData is the table of certificates.
@@ -208,6 +211,7 @@ type certificateData struct {
 	Addresses, Lists, Answerers []string
 	KeyUsage, Policies          []string
 	History                     []audit.Entry
+	Names                       map[string]string // of accounts in it, by the ID of an actor
 	MayRevoke                   bool
 }
 
@@ -222,7 +226,7 @@ func (p *Portal) certificatePage(w http.ResponseWriter, r *http.Request, at owne
 	}
 	c := certificateOf(at.DER)
 	d := certificateData{certificateRow: row, Order: at.Order, Subject: c.Subject.String(), IssuerName: c.Issuer.String(), Algorithm: algorithmOf(c), Signature: c.SignatureAlgorithm.String(),
-		Addresses: c.EmailAddresses, Lists: c.CRLDistributionPoints, Answerers: c.OCSPServer, KeyUsage: usages(c), History: entries}
+		Addresses: c.EmailAddresses, Lists: c.CRLDistributionPoints, Answerers: c.OCSPServer, KeyUsage: usages(c), History: entries, Names: p.names(r, entries)}
 	for _, oid := range c.Policies {
 		d.Policies = append(d.Policies, oid.String())
 	}
@@ -270,7 +274,7 @@ func (p *Portal) certificateRevoke(w http.ResponseWriter, r *http.Request, at ow
 	if err := p.Desk.Revoke(r.Context(), at.Serial, reason, who.Actor()); err != nil {
 		return err
 	}
-	return back(w, r, "/admin/certificates/"+string(at.Serial)+"?done=revoked")
+	return back(w, r, "/admin/certificates/"+string(at.Serial))
 }
 
 func fingerprint(der []byte) string {

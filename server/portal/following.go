@@ -82,6 +82,7 @@ type following struct {
 	MailBad bool      // that mail could not be delivered
 	MailLag bool      // that mail still waits: a try to send it failed
 	History []audit.Entry
+	Names   map[string]string // of accounts in it, by the ID of an actor; empty for holders
 	Mails   []notify.Mail
 	Ended   bool // the certificate's time is over
 	Busy    bool // the page looks again by itself
@@ -156,7 +157,7 @@ func (p *Portal) statusPage(w http.ResponseWriter, r *http.Request, at held) err
 	}
 	v := p.page(r, at.Order.Language)
 	f := p.follow(r, at.Page, entries)
-	f.Secret = string(at.Secret)
+	f.Secret, f.History = string(at.Secret), forHolder(entries)
 	v.Data, v.Live, v.Calls = f, f.Busy, p.statusCalls(at.Order)
 	return p.render(w, r, http.StatusOK, "status", v)
 }
@@ -177,7 +178,7 @@ func (p *Portal) received(w http.ResponseWriter, r *http.Request, at held) error
 	if err := p.Orders.Receive(r.Context(), at.Order.ID, at.By()); err != nil {
 		return err
 	}
-	return back(w, r, "/o/"+string(at.Secret)+"?done=received")
+	return back(w, r, "/o/"+string(at.Secret))
 }
 
 // cancel ends an order at its holder's wish.
@@ -185,7 +186,7 @@ func (p *Portal) cancel(w http.ResponseWriter, r *http.Request, at held) error {
 	if err := p.Orders.Cancel(r.Context(), at.Order.ID, "", at.By()); err != nil {
 		return err
 	}
-	return back(w, r, "/o/"+string(at.Secret)+"?done=cancelled")
+	return back(w, r, "/o/"+string(at.Secret))
 }
 
 // ownCertificate hands out the certificate with its chain. It is public; the key is not in it.
@@ -248,7 +249,7 @@ func (p *Portal) revoke(w http.ResponseWriter, r *http.Request, at held) error {
 	if err := p.Desk.Revoke(r.Context(), at.Certificate.Serial, reason, at.By()); err != nil {
 		return err
 	}
-	return back(w, r, "/o/"+string(at.Secret)+"?done=revoked")
+	return back(w, r, "/o/"+string(at.Secret))
 }
 
 // reason reads the reason of a revocation from a form.

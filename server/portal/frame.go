@@ -70,9 +70,9 @@ func (p *Portal) nav(r *http.Request) []navItem {
 }
 
 // flashes are the sentences that a page may begin with after an action, by the value of ?done=. They are a fixed list, so
-// that an address cannot make the portal say anything else.
-var flashes = map[string]bool{"informed": true, "received": true, "cancelled": true, "revoked": true, "saved": true, "ended": true,
-	"removed": true, "password": true, "passkey": true, "totp": true, "roles": true, "disabled": true, "enabled": true, "signedout": true, "ready": true}
+// that an address cannot make the portal say anything else. What the status of the page itself says is not said twice.
+var flashes = map[string]bool{"informed": true, "ended": true,
+	"removed": true, "password": true, "passkey": true, "totp": true, "roles": true, "signedout": true, "ready": true}
 
 func (p *Portal) flash(r *http.Request, lang string) string {
 	if done := r.URL.Query().Get("done"); flashes[done] {

@@ -63,7 +63,7 @@ func (p *Portal) outbox(w http.ResponseWriter, r *http.Request) error {
 type mailData struct {
 	notify.Mail
 	Subject, From, Text string
-	Links               []string
+	Links               []mailLink
 	Kept                bool // the local outbox has it
 	Raw                 string
 }
@@ -140,12 +140,25 @@ func plainText(contentType, encoding string, body io.Reader, depth int) (string,
 
 var urls = regexp.MustCompile(`https?://[^\s<>"]+`)
 
+// mailLink is a link of a mail that leads into the portal.
+type mailLink struct{ URL string }
+
+// Key is of what the link is for.
+func (l mailLink) Key() string {
+	for _, to := range []string{"confirm", "pickup", "o"} {
+		if strings.HasPrefix(l.URL, "/"+to+"/") {
+			return "mail.link." + to
+		}
+	}
+	return "mail.link.other"
+}
+
 // linksOf finds the links of a mail that lead into the portal, so that the first run needs no mail program.
-func linksOf(text, origin string) []string {
-	var out []string
+func linksOf(text, origin string) []mailLink {
+	var out []mailLink
 	for _, u := range urls.FindAllString(text, 20) {
 		if parsed, err := url.Parse(u); err == nil && strings.HasPrefix(u, origin+"/") {
-			out = append(out, parsed.RequestURI())
+			out = append(out, mailLink{URL: parsed.RequestURI()})
 		}
 	}
 	return out
@@ -155,6 +168,7 @@ func linksOf(text, origin string) []string {
 type auditData struct {
 	listing
 	Entries []audit.Entry
+	Names   map[string]string // of accounts, by the ID of an actor
 	Proof   *audit.Proof
 }
 
@@ -185,7 +199,7 @@ func (p *Portal) showAudit(w http.ResponseWriter, r *http.Request, proof *audit.
 		return err
 	}
 	d := auditData{Entries: turn(&l, r, list, key), Proof: proof}
-	d.listing = l
+	d.listing, d.Names = l, p.names(r, d.Entries)
 	v := p.page(r, "")
 	v.Wide, v.Live, v.Data = true, true, d
 	v.Calls = append(p.listCalls("call.audit", "/api/v1/audit", "chancery audit list", l), p.get("call.audit.export", "/api/v1/audit/export", "chancery audit verify"))
@@ -313,9 +327,9 @@ func (p *Portal) changeAccount(w http.ResponseWriter, r *http.Request) error {
 			err = p.Access.SetRoles(ctx, id, roles)
 		}
 	case "disable":
-		done, err = "disabled", p.Access.Disable(ctx, id)
+		done, err = "", p.Access.Disable(ctx, id) // the status of the page says it
 	case "enable":
-		done, err = "enabled", p.Access.Enable(ctx, id)
+		done, err = "", p.Access.Enable(ctx, id)
 	case "session":
 		if r.PostFormValue("session") == "" { // which would mean all of them
 			return errNothingNamed
@@ -338,5 +352,9 @@ func (p *Portal) changeAccount(w http.ResponseWriter, r *http.Request) error {
 		}
 		return p.showPerson(w, r, http.StatusUnprocessableEntity, "", errs)
 	}
-	return back(w, r, "/admin/accounts/"+string(id)+"?done="+done)
+	to := "/admin/accounts/" + string(id)
+	if done != "" {
+		to += "?done=" + done
+	}
+	return back(w, r, to)
 }

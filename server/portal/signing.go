@@ -3,6 +3,7 @@ package portal
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"chancery.example/fault"
@@ -15,19 +16,31 @@ type signInData struct {
 	To    string // where to go on
 }
 
+// Where is the key of the name of what one goes on to; empty for the start page, and for what has no name of its own.
+func (d signInData) Where() string {
+	at, _, _ := strings.Cut(d.To, "?")
+	for _, tab := range slices.Backward(tabs) { // "/admin" begins them all
+		if at == tab.url || tab.url != "/admin" && strings.HasPrefix(at, tab.url+"/") {
+			return tab.key
+		}
+	}
+	return map[string]string{"/account": "account.title", "/order": "order.title", "/home": "nav.home"}[at]
+}
+
 func (p *Portal) signInPage(w http.ResponseWriter, r *http.Request) error {
 	if access.From(r.Context()).Kind == access.Person {
 		return back(w, r, "/home")
 	}
-	v := p.page(r, "")
-	v.Data, v.Scripts = signInData{To: local(r.URL.Query().Get("to"))}, []string{"passkey.js"}
-	return p.render(w, r, http.StatusOK, "signin", v)
+	return p.showSignIn(w, r, http.StatusOK, signInData{To: local(r.URL.Query().Get("to"))}, nil)
 }
 
 // signIn takes both factors at once, so that nobody learns which of them was wrong.
 func (p *Portal) signIn(w http.ResponseWriter, r *http.Request) error {
 	email := strings.TrimSpace(r.PostFormValue("email"))
 	to := local(r.PostFormValue("to"))
+	if errs := p.emptyFields(p.page(r, "").Lang, r); len(errs) > 0 {
+		return p.showSignIn(w, r, http.StatusUnprocessableEntity, signInData{Email: email, To: to}, errs)
+	}
 	_, err := p.Access.SignIn(r.Context(), email, r.PostFormValue("password"), strings.ReplaceAll(r.PostFormValue("code"), " ", ""))
 	if err != nil {
 		return p.signInFailed(w, r, signInData{Email: email, To: to}, err)
@@ -47,14 +60,28 @@ func (p *Portal) signInFailed(w http.ResponseWriter, r *http.Request, d signInDa
 	if kind == fault.Internal || kind == fault.Unavailable {
 		return err
 	}
-	v := p.page(r, "")
-	v.Data, v.Scripts = d, []string{"passkey.js"}
-	v.Errors = []fieldError{{Field: "email", Say: p.words[v.Lang].fault(err)}}
 	code := http.StatusUnprocessableEntity
 	if kind == fault.Limited {
 		code = http.StatusTooManyRequests
 	}
+	return p.showSignIn(w, r, code, d, []fieldError{{Field: "email", Say: p.words[p.page(r, "").Lang].fault(err)}})
+}
+
+func (p *Portal) showSignIn(w http.ResponseWriter, r *http.Request, code int, d signInData, errs []fieldError) error {
+	v := p.page(r, "")
+	v.Data, v.Scripts, v.Errors = d, []string{"passkey.js"}, errs
 	return p.render(w, r, code, "signin", v)
+}
+
+// emptyFields names what was left empty, before anything is tried.
+func (p *Portal) emptyFields(lang string, r *http.Request) []fieldError {
+	var errs []fieldError
+	for _, f := range []struct{ name, id string }{{"email", "email"}, {"password", "current-password"}, {"code", "code"}} {
+		if strings.TrimSpace(r.PostFormValue(f.name)) == "" {
+			errs = append(errs, fieldError{Field: f.id, Say: p.words[lang].text("signin.empty." + f.name)})
+		}
+	}
+	return errs
 }
 
 // ceremonial answers a script that wants to begin a passkey dialogue.
