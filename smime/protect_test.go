@@ -90,7 +90,7 @@ func TestWhoIsMeantByProtectedFrom(t *testing.T) {
 		{"another name and domain in capitals outside", replaceOnce(mail, outside, "From: A. <alice@EXAMPLE.com>\r\nTo"), Valid, "", "alice@example.com"},
 		{"none outside", replaceOnce(mail, outside, "To"), Untrusted, NoFrom, ""},
 		{"an empty one outside", replaceOnce(mail, outside, "From:\r\nTo"), Untrusted, NoFrom, ""},
-		{"none outside, and a line that some take for one", replaceOnce(mail, outside, "Cc: carol@example.com\r\nFrom\x00: boss@example.com\r\nTo"), Untrusted, NoFrom, ""},
+		{"none outside, and a line that some take for one", replaceOnce(mail, outside, "Cc: carol@example.com\r\nFrom\x00: boss@example.com\r\nTo"), Invalid, MalformedSignature, ""},
 		{"somebody else outside", replaceOnce(mail, outside, "From: boss@example.com\r\nTo"), Untrusted, ProtectedFromDiffers, "alice@example.com"},
 		{"two outside", replaceOnce(mail, outside, "From: boss@example.com\r\n"+outside), Untrusted, AmbiguousFrom, ""},
 		{"the signer only outside", replaceOnce(signed(t, mallory, other), "From: mallory@example.net\r\nTo", outside), Untrusted, ProtectedFromDiffers, "mallory@example.net"},
