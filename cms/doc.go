@@ -10,7 +10,11 @@
 // [Reader.Signed] gives its content as a reader, and after the content's end [SignedReader.Finish] gives the
 // certificates and signers. [VerifyDetached] and [Digester] serve content that travels beside its signature. A
 // signer's [SignerInfo.Check] says whether the signature is intact under a certificate; whether to believe that
-// certificate is not a question for this package.
+// certificate is not a question for this package. Signatures are by RSA (PKCS #1 v1.5 and PSS), ECDSA, Ed25519 and ML-DSA;
+// [SignerInfo.CounterSignatures] stand on another signature and are checked in the same way.
+//
+// Ed25519 and ML-DSA sign the message itself. With signed attributes, as in all mail, that costs nothing; without, the
+// content is kept in memory up to [Limits.WholeContent], and checks as [Unknown] beyond it.
 //
 // # Encrypting and opening
 //
@@ -18,6 +22,10 @@
 // then hands out plaintext: what has an authentication tag after the tag held, what has none (CBC) after the whole
 // message was parsed, marked as not authenticated. Meanwhile the ciphertext is kept as it came, in memory up to
 // [Limits.SpoolMemory] and beyond that in an unlinked file of mode 0600; plaintext is never written anywhere.
+//
+// Recipients are named by certificates with keys of RSA, P-256, P-384, P-521, X25519 or ML-KEM, or are whoever knows a
+// password; a [DecryptionKey] is one of those private keys, a [Passphrase] or a [SharedKey]. [Reader.DecryptData] opens
+// EncryptedData, which has no recipients, and [Reader.Compressed] unpacks CompressedData, which is not written here.
 //
 // All failures to open look the same from outside, so that nobody can learn about a key by asking often.
 //

@@ -102,3 +102,31 @@ func Example_encrypt() {
 	// We meet at noon.
 	// aes-256-gcm, authenticated: true
 }
+
+// Encrypt for whoever knows a password.
+func Example_password() {
+	var message bytes.Buffer
+	w, err := cms.NewEncrypter(&message, cms.EncryptOptions{Recipients: []cms.Recipient{{Password: "seven words that nobody else would think of"}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	io.WriteString(w, "We meet at noon.\n")
+	if err := w.Close(); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	keys := []cms.DecryptionKey{{Key: cms.Passphrase("seven words that nobody else would think of")}}
+	opened, err := cms.Decrypt(&message, keys, cms.Limits{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer opened.Plaintext.Close()
+	content, _ := io.ReadAll(opened.Plaintext)
+	fmt.Printf("%s%v\n", content, opened.Authenticated)
+	// Output:
+	// We meet at noon.
+	// true
+}

@@ -61,7 +61,7 @@ func parsePassword(fields cursor) ([]target, bool) {
 	t.KeyEncryption = alg
 	p := &passwordBased{}
 	p.usable = found && p.readDerivation(derivation) && p.readWrap(alg)
-	t.password = p
+	t.password, t.Iterations = p, p.iterations
 	key, ok := fields.take(tagOctetString)
 	t.encryptedKey = key.contents
 	return []target{t}, ok && !key.constructed && len(fields) == 0

@@ -24,7 +24,11 @@ func TestPasswordRecipientsGoBothWaysWithOpenSSL(t *testing.T) {
 		t.Run("written by "+c.String(), func(t *testing.T) {
 			message := encrypted(t, content, cms.EncryptOptions{Cipher: c, Recipients: []cms.Recipient{{Password: password, Iterations: 10_000}, {Certificate: id.cert}}})
 			got, opened := decrypted(t, message, key)
-			if !bytes.Equal(got, content) || len(opened.Recipients) != 2 {
+			iterations := 0
+			for _, r := range opened.Recipients {
+				iterations += r.Iterations
+			}
+			if !bytes.Equal(got, content) || len(opened.Recipients) != 2 || iterations != 10_000 {
 				t.Errorf("%+v", opened)
 			}
 			if got, _ := decrypted(t, message, id.decryptionKey()); !bytes.Equal(got, content) {

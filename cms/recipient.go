@@ -26,6 +26,8 @@ type RecipientInfo struct {
 	Recipient EntityIdentifier
 	// SharedKeyID is the name of the shared key of a KeyEncryptionKey recipient.
 	SharedKeyID []byte
+	// Iterations is how often the key derivation of a Password recipient goes round; 0 if it is one that is not known.
+	Iterations int
 	// KeyEncryption is how the content key is encrypted; of KeyEncapsulation the mechanism, such as ML-KEM-768.
 	KeyEncryption Algorithm
 	// EncryptedKeyHash is SHA-256 of the encrypted content key. Who remembers those seen under an AEAD can refuse them
