@@ -71,6 +71,10 @@ const confirmKind Kind = "confirm"
 // Compose writes a mail. A kind without texts is a fault.Internal.
 func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 	l.House = t.house
+	layout := "2 January 2006"
+	if strings.HasPrefix(m.Language, "de") {
+		layout = "02.01.2006"
+	}
 	loc := i18n.NewLocalizer(t.bundle, m.Language, Languages[0])
 	if l.Reason != "" {
 		said, err := loc.Localize(&i18n.LocalizeConfig{MessageID: "reason." + l.Reason})
@@ -78,8 +82,8 @@ func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 			l.Reason = said
 		}
 	}
-	data := map[string]any{"House": l.House, "Mailbox": l.Mailbox, "Order": l.Order, "Serial": l.Serial, "Reason": l.Reason,
-		"Until": l.Until.UTC().Format("2006-01-02 15:04 UTC"), "Ends": l.Ends.UTC().Format("2006-01-02")}
+	data := map[string]any{"House": l.House, "Mailbox": l.Mailbox, "Order": l.Order, "Serial": grouped(l.Serial), "Reason": l.Reason,
+		"Until": l.Until.UTC().Format(layout + ", 15:04 UTC"), "Ends": l.Ends.UTC().Format(layout)}
 	var failed error
 	say := func(id string) string {
 		s, err := loc.Localize(&i18n.LocalizeConfig{MessageID: "mail." + id, TemplateData: data})
@@ -101,6 +105,18 @@ func (t *Texts) Compose(m Mail, l Letter, now time.Time) (Message, error) {
 		return Message{}, fault.Wrap(err, fault.Internal, "notify.html", "The mail %q cannot be written as HTML.", m.Kind)
 	}
 	return Message{ID: m.ID, To: m.To, Subject: p.Subject, Text: p.text(), HTML: html.String(), Date: now}, nil
+}
+
+// grouped is hex in groups of four, upper case, as the portal shows it and as it is read aloud.
+func grouped(hex string) string {
+	var b strings.Builder
+	for i, c := range strings.ToUpper(hex) {
+		if i > 0 && i%4 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 // text is the mail as plain text.

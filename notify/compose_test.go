@@ -263,3 +263,30 @@ func read(t testing.TB, raw []byte) (mail.Header, map[string]string) {
 		parts[kind] = strings.ReplaceAll(string(text), "\r\n", "\n")
 	}
 }
+
+func TestTimesAndSerialNumbersAreWrittenForReaders(t *testing.T) {
+	texts, err := notify.NewTexts("Example Org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := letterOf(workflow.MailIssued)
+	l.Serial = "3f9a00c1ff"
+	for _, c := range []struct {
+		kind     notify.Kind
+		language string
+		want     string
+	}{
+		{workflow.MailIssued, "en", "3F9A 00C1 FF"},
+		{workflow.MailConfirm, "en", "until 23 November 2026, 12:34 UTC"},
+		{workflow.MailConfirm, "de", "bis 23.11.2026, 12:34 UTC"},
+		{lifecycle.MailExpiring, "de", "endet am 22.12.2026"},
+	} {
+		m, err := texts.Compose(notify.Mail{ID: "mail_1", Kind: c.kind, Language: c.language}, l, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(m.Text, c.want) {
+			t.Errorf("%s in %s lacks %q:\n%s", c.kind, c.language, c.want, m.Text)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/matching"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 
@@ -25,6 +26,7 @@ const (
 	minPassword     = 10   // characters
 	minScore        = 3    // of 4, as zxcvbn counts: more than 10^8 guesses
 	scoredPassword  = 64   // characters that are scored; the rest can only make it stronger
+	maxLeet         = 24   // characters up to which digits and signs are read as letters
 	maxArgonMemory  = 256 << 10
 	maxArgonPasses  = 16
 	maxArgonLanes   = 16
@@ -162,9 +164,14 @@ func parsePHC(phc string) (cost argonCost, salt, tag []byte, err error) {
 }
 
 // Strength scores a password from 0 (guessed at once) to 4 (very unlikely to be guessed), as zxcvbn does, with the
-// words that an attacker would try first: names, addresses. Only its first 64 characters count.
+// words that an attacker would try first: names, addresses. Only its first 64 characters count. Longer ones than 24 characters
+// are taken as they stand: reading digits and signs as letters in every combination takes most of a second for a long row of them.
 func Strength(password string, about ...string) int {
-	if runes := []rune(password); len(runes) > scoredPassword {
+	runes := []rune(password)
+	if len(runes) == 0 {
+		return 0
+	}
+	if len(runes) > scoredPassword {
 		password = string(runes[:scoredPassword])
 	}
 	words := []string{"chancery"}
@@ -174,6 +181,9 @@ func Strength(password string, about ...string) int {
 				words = append(words, strings.ToLower(w))
 			}
 		}
+	}
+	if len(runes) > maxLeet {
+		return zxcvbn.PasswordStrength(password, words, matching.FilterL33tMatcher).Score
 	}
 	return zxcvbn.PasswordStrength(password, words).Score
 }

@@ -4,15 +4,7 @@ import (
 	"net/http"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/matching"
-)
-
-// Bounds of what the estimator looks at, in characters. Its work grows with the square of the length, and with the
-// product of all ways to read digits and signs as letters, which takes most of a second for a long row of such signs.
-const (
-	maxScored = 64
-	maxLeet   = 24 // longer passwords are taken as they stand
+	"chancery.example/server/access"
 )
 
 // score is how hard a password is to guess.
@@ -23,20 +15,7 @@ type score struct {
 
 // scoreOf estimates a password; known are words that an attacker would try first.
 func scoreOf(password string, known ...string) score {
-	s := score{Length: utf8.RuneCountInString(password)}
-	head := password
-	if s.Length > maxScored {
-		head = string([]rune(password)[:maxScored])
-	}
-	if head == "" {
-		return s
-	}
-	if s.Length > maxLeet {
-		s.Points = zxcvbn.PasswordStrength(head, known, matching.FilterL33tMatcher).Score
-	} else {
-		s.Points = zxcvbn.PasswordStrength(head, known).Score
-	}
-	return s
+	return score{Length: utf8.RuneCountInString(password), Points: access.Strength(password, known...)}
 }
 
 // Enough reports whether the password may protect a key: long and not a well-known one, or shorter and hard to guess.
