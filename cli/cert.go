@@ -87,6 +87,8 @@ func (o *oneCert) tell(c *Console, method, rest string, in any) error {
 		if r := one.Revocation; r != nil {
 			fmt.Fprintf(w, "Revoked\t%s, %s, by %s\n", day(r.At), r.Reason, r.By)
 		}
-		fmt.Fprintf(w, "%s", one.PEM)
+		if method == http.MethodGet {
+			fmt.Fprintf(w, "%s", one.PEM)
+		}
 	})
 }
