@@ -3,12 +3,15 @@ package cli
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
+	"crypto/mlkem"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"slices"
 	"strings"
 
+	"chancery.example/cms"
 	"chancery.example/fault"
 	"chancery.example/pkcs12"
 	"golang.org/x/crypto/cryptobyte"
@@ -149,7 +152,7 @@ func (f *identityFlags) loadKey(console *Console, path string) (crypto.PrivateKe
 }
 
 func parseKey(der []byte) crypto.PrivateKey {
-	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+	if key, err := cms.ParsePrivateKey(der); err == nil {
 		return key
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
@@ -200,6 +203,10 @@ func sealedFault(err error, passphrase, path string) error {
 
 // isKeyOf reports whether cert certifies the public half of key.
 func isKeyOf(key crypto.PrivateKey, cert *x509.Certificate) bool {
+	if cert.PublicKey == nil { // a kind that crypto/x509 does not know
+		own, certified := publicBytes(key), certifiedBytes(cert)
+		return own != nil && bytes.Equal(own, certified)
+	}
 	type half interface {
 		Equal(crypto.PublicKey) bool
 	}
@@ -212,6 +219,34 @@ func isKeyOf(key crypto.PrivateKey, cert *x509.Certificate) bool {
 		return comparable && public.Equal(cert.PublicKey)
 	}
 	return false
+}
+
+// publicBytes is the public half of a key whose octets are its encoding: X25519 (RFC 8410 4), ML-KEM (RFC 9935 4) and
+// ML-DSA (RFC 9881 4); nil for others.
+func publicBytes(key crypto.PrivateKey) []byte {
+	switch own := key.(type) {
+	case *ecdh.PrivateKey:
+		return own.PublicKey().Bytes()
+	case *mlkem.DecapsulationKey768:
+		return own.EncapsulationKey().Bytes()
+	case *mlkem.DecapsulationKey1024:
+		return own.EncapsulationKey().Bytes()
+	case crypto.Signer:
+		if public, ok := own.Public().(interface{ Bytes() []byte }); ok {
+			return public.Bytes()
+		}
+	}
+	return nil
+}
+
+// certifiedBytes is the subjectPublicKey of a certificate (RFC 5280 4.1.2.7).
+func certifiedBytes(cert *x509.Certificate) []byte {
+	input := cryptobyte.String(cert.RawSubjectPublicKeyInfo)
+	var bits []byte
+	if !input.ReadASN1(&input, asn1.SEQUENCE) || !input.SkipASN1(asn1.SEQUENCE) || !input.ReadASN1BitStringAsBytes(&bits) {
+		return nil
+	}
+	return bits
 }
 
 // firstElement is the first DER element of data, or data where there is none.

@@ -219,9 +219,11 @@ func MayEncrypt(cert *x509.Certificate) bool {
 	if cert.KeyUsage == 0 {
 		return true
 	}
-	_, isRSA := cert.PublicKey.(*rsa.PublicKey)
-	if isRSA || cert.PublicKey == nil { // nil: a key that crypto/x509 does not know, such as ML-KEM (RFC 9935 5)
+	switch cert.PublicKey.(type) {
+	case *rsa.PublicKey:
 		return cert.KeyUsage&x509.KeyUsageKeyEncipherment != 0
+	case nil: // a kind that crypto/x509 does not know: X25519 is for agreement, ML-KEM for encipherment (RFC 8410 5, RFC 9935 5)
+		return cert.KeyUsage&(x509.KeyUsageKeyEncipherment|x509.KeyUsageKeyAgreement) != 0
 	}
 	return cert.KeyUsage&x509.KeyUsageKeyAgreement != 0
 }
