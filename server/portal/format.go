@@ -81,13 +81,23 @@ func code(s any) template.HTML {
 	return template.HTML(`<code class="inline">` + html.EscapeString(fmt.Sprint(s)) + `</code>`)
 }
 
-// address is a mail address inside a sentence: it may break after the @ and never reads as markup.
+// breakable escapes a part of an address; a long one may break after its dots.
+func breakable(part string) string {
+	safe := html.EscapeString(part)
+	if len(part) > 20 {
+		safe = strings.ReplaceAll(safe, ".", ".<wbr>")
+	}
+	return safe
+}
+
+// address is a mail address inside a sentence: it may break after the @, and after dots when it is long, and never reads
+// as markup.
 func address(s any) template.HTML {
 	local, domain, ok := strings.Cut(fmt.Sprint(s), "@")
 	if !ok {
-		return template.HTML(`<strong class="address">` + html.EscapeString(local) + `</strong>`)
+		return template.HTML(`<strong class="address">` + breakable(local) + `</strong>`)
 	}
-	return template.HTML(`<strong class="address">` + html.EscapeString(local) + `@<wbr>` + html.EscapeString(domain) + `</strong>`)
+	return template.HTML(`<strong class="address">` + breakable(local) + `@<wbr>` + breakable(domain) + `</strong>`)
 }
 
 // heading is the text of a paragraph of the agreement that is a heading, and empty for any other.
