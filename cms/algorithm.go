@@ -5,6 +5,7 @@ import (
 	_ "crypto/md5"  // read as weak
 	_ "crypto/sha1" // read as weak; OAEP and key derivation still use it
 	_ "crypto/sha256"
+	_ "crypto/sha3"
 	_ "crypto/sha512"
 )
 
@@ -23,6 +24,9 @@ var digestTable = [...]digestFacts{
 	{crypto.SHA384, oidSHA384, oidSHA384RSA, oidECDSASHA384, false, true},
 	{crypto.SHA512, oidSHA512, oidSHA512RSA, oidECDSASHA512, false, true},
 	{crypto.SHA224, oidSHA224, oidSHA224RSA, oidECDSASHA224, false, false},
+	{crypto.SHA3_256, oidSHA3256, oidSHA3256RSA, oidECDSASHA3256, false, false}, // RFC 9688
+	{crypto.SHA3_384, oidSHA3384, oidSHA3384RSA, oidECDSASHA3384, false, false},
+	{crypto.SHA3_512, oidSHA3512, oidSHA3512RSA, oidECDSASHA3512, false, false},
 	{crypto.SHA1, oidSHA1, oidSHA1RSA, oidECDSASHA1, true, false},
 	{crypto.MD5, oidMD5, oidMD5RSA, "", true, false},
 }

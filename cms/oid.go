@@ -43,6 +43,17 @@ const (
 	oidSHA256 OID = "2.16.840.1.101.3.4.2.1"
 	oidSHA384 OID = "2.16.840.1.101.3.4.2.2"
 	oidSHA512 OID = "2.16.840.1.101.3.4.2.3"
+
+	oidSHA3256 OID = "2.16.840.1.101.3.4.2.8" // RFC 9688, with those of their signatures
+	oidSHA3384 OID = "2.16.840.1.101.3.4.2.9"
+	oidSHA3512 OID = "2.16.840.1.101.3.4.2.10"
+
+	oidECDSASHA3256 OID = "2.16.840.1.101.3.4.3.10"
+	oidECDSASHA3384 OID = "2.16.840.1.101.3.4.3.11"
+	oidECDSASHA3512 OID = "2.16.840.1.101.3.4.3.12"
+	oidSHA3256RSA   OID = "2.16.840.1.101.3.4.3.14"
+	oidSHA3384RSA   OID = "2.16.840.1.101.3.4.3.15"
+	oidSHA3512RSA   OID = "2.16.840.1.101.3.4.3.16"
 )
 
 // Signatures (RFC 3370, RFC 4056, RFC 5754, RFC 5753).
@@ -172,7 +183,9 @@ var oidNames = map[OID]string{
 	"1.2.840.113549.1.9.16.2.2": "securityLabel", attrMicrosoftKeyPref: "microsoftEncryptionKeyPreference",
 
 	oidMD5: "md5", oidSHA1: "sha1", oidSHA224: "sha224", oidSHA256: "sha256", oidSHA384: "sha384", oidSHA512: "sha512",
-	"2.16.840.1.101.3.4.2.8": "sha3-256", "2.16.840.1.101.3.4.2.9": "sha3-384", "2.16.840.1.101.3.4.2.10": "sha3-512",
+	oidSHA3256: "sha3-256", oidSHA3384: "sha3-384", oidSHA3512: "sha3-512",
+	oidECDSASHA3256: "ecdsa-with-SHA3-256", oidECDSASHA3384: "ecdsa-with-SHA3-384", oidECDSASHA3512: "ecdsa-with-SHA3-512",
+	oidSHA3256RSA: "sha3-256WithRSAEncryption", oidSHA3384RSA: "sha3-384WithRSAEncryption", oidSHA3512RSA: "sha3-512WithRSAEncryption",
 	"2.16.840.1.101.3.4.2.12": "shake256", "1.2.840.113549.2.4": "md4", "1.2.840.113549.2.2": "md2",
 
 	oidRSA: "rsaEncryption", oidMD5RSA: "md5WithRSAEncryption", oidSHA1RSA: "sha1WithRSAEncryption",

@@ -282,3 +282,21 @@ func TestMalformedCounterSignaturesSayNothing(t *testing.T) {
 		t.Errorf("%+v", s.Signers[0])
 	}
 }
+
+// TestSHA3OfOpenSSL: SHA-3 is read and not written: RFC 9688. OpenSSL 3.0 signs so by RSA, and refuses it with ECDSA.
+func TestSHA3OfOpenSSL(t *testing.T) {
+	dir := t.TempDir()
+	content := text(5000)
+	id := someone(t, "rsa")
+	cert, key := id.files(t, dir)
+	for _, md := range []string{"sha3-256", "sha3-384", "sha3-512"} {
+		message := mustRun(t, content, "openssl", "cms", "-sign", "-binary", "-nodetach", "-outform", "DER", "-md", md, "-signer", cert, "-inkey", key)
+		_, s := readSigned(t, message)
+		if r := s.Signers[0].Check(id.cert); r.Status != cms.Intact || s.Signers[0].DigestAlgorithm.Name() != md {
+			t.Errorf("%s: %+v", md, r)
+		}
+	}
+	if _, err := cms.NewSigner(io.Discard, cms.SignOptions{Signers: []cms.Signer{{Certificate: id.cert, Key: id.signer(), Hash: crypto.SHA3_256}}}); fault.CodeOf(err) != "cms.weak-digest" {
+		t.Errorf("%v", err)
+	}
+}

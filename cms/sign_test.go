@@ -184,7 +184,7 @@ func TestSignaturesOfOpenSSLCheckHere(t *testing.T) {
 		"MD5 is weak":                   {"rsa", []string{"-md", "md5"}, cms.Weak},
 		"RSA of 1024 bits is weak":      {"rsa-1024", []string{"-md", "sha256"}, cms.Weak},
 		"P-224 is weak":                 {"p224", []string{"-md", "sha256"}, cms.Weak},
-		"SHA-3 is not known":            {"rsa", []string{"-md", "sha3-256"}, cms.Unknown},
+		"SHA-512/256 is not known":      {"rsa", []string{"-md", "sha512-256"}, cms.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := someone(t, c.who)
