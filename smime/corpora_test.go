@@ -121,7 +121,9 @@ func TestAlgorithms(t *testing.T) {
 		{"SHA-512", []string{"-md", "sha512"}, Valid, ""},
 		{"SHA-1 is forbidden", []string{"-md", "sha1"}, Invalid, WeakAlgorithm},
 		{"MD5 is forbidden", []string{"-md", "md5"}, Invalid, WeakAlgorithm},
-		{"SHA3 is not known here", []string{"-md", "sha3-256"}, Untrusted, UnknownAlgorithm},
+		{"SHA3-256", []string{"-md", "sha3-256"}, Valid, ""},
+		{"SHA3-512", []string{"-md", "sha3-512"}, Valid, ""},
+		{"RIPEMD-160 is not known here", []string{"-md", "ripemd160"}, Untrusted, UnknownAlgorithm},
 		{"RSA with 1024 bits is forbidden", []string{"-signer", "weak.pem", "-inkey", "weak.pem"}, Invalid, WeakAlgorithm},
 	}
 	for _, test := range cases {

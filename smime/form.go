@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto"
+	"slices"
 	"strings"
 
 	"chancery.example/cms"
@@ -70,21 +71,34 @@ func sniff(h *Header, body *bufio.Reader, limits cms.Limits) cms.OID {
 	return r.Type()
 }
 
-// micalgHashes are the digests that a multipart/signed announces (RFC 8551 3.4.3.2, 3.5.3.2); nil when it announces
-// one that we do not know, or none.
+// micalgNames are the names of digests in micalg, without dashes (RFC 8551 3.5.3.2; RFC 9688 names no others).
+var micalgNames = map[string]crypto.Hash{
+	"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512,
+	"sha3256": crypto.SHA3_256, "sha3384": crypto.SHA3_384, "sha3512": crypto.SHA3_512,
+}
+
+// micalgHashes are the digests that a multipart/signed announces; nil when it announces one that we do not know, or
+// none.
 func micalgHashes(micalg string) []crypto.Hash {
 	var hashes []crypto.Hash
 	for name := range strings.SplitSeq(strings.ToLower(micalg), ",") {
-		switch strings.ReplaceAll(strings.TrimSpace(name), "-", "") {
-		case "sha256":
-			hashes = append(hashes, crypto.SHA256)
-		case "sha384":
-			hashes = append(hashes, crypto.SHA384)
-		case "sha512":
-			hashes = append(hashes, crypto.SHA512)
-		default:
+		hash, known := micalgNames[strings.ReplaceAll(strings.TrimSpace(name), "-", "")]
+		if !known {
 			return nil
 		}
+		hashes = append(hashes, hash)
 	}
 	return hashes
+}
+
+// anyHashes are the digests to take where a signer may have used another than was announced. SHA-3, which is slow and
+// rare, is among them where nothing of SHA-2 was.
+func anyHashes(announced []crypto.Hash) []crypto.Hash {
+	hashes := []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
+	for _, hash := range announced {
+		if slices.Contains(hashes, hash) {
+			return hashes
+		}
+	}
+	return append(hashes, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512)
 }

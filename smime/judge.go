@@ -1,6 +1,8 @@
 package smime
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -209,7 +211,8 @@ func (o *opener) besideContent(signature, content io.Reader) error {
 	if len(der) > maxSignature {
 		return tooLarge("mail.signature", "The signature is larger than %d MiB.", maxSignature>>20)
 	}
-	exact, canonical := cms.NewDigester(), cms.NewDigester()
+	hashes := o.hashesOf(der)
+	exact, canonical := cms.NewDigester(hashes...), cms.NewDigester(hashes...)
 	if _, err := io.Copy(io.MultiWriter(exact, &crlfWriter{w: canonical}), content); err != nil {
 		return err
 	}
@@ -218,6 +221,28 @@ func (o *opener) besideContent(signature, content io.Reader) error {
 		return err
 	}
 	return o.judge(signed, 0, 0, place{whole: true})
+}
+
+// digestOIDs are the digests that the cms package takes.
+var digestOIDs = map[cms.OID]crypto.Hash{
+	"2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
+	"2.16.840.1.101.3.4.2.8": crypto.SHA3_256, "2.16.840.1.101.3.4.2.9": crypto.SHA3_384, "2.16.840.1.101.3.4.2.10": crypto.SHA3_512,
+}
+
+// hashesOf are the digests that the signers of a detached signature used.
+func (o *opener) hashesOf(der []byte) []crypto.Hash {
+	var hashes []crypto.Hash
+	if described, err := cms.Describe(bytes.NewReader(der), o.opts.Limits); err == nil {
+		for _, signer := range described.Signers {
+			if hash, known := digestOIDs[signer.DigestAlgorithm.OID]; known && !slices.Contains(hashes, hash) {
+				hashes = append(hashes, hash)
+			}
+		}
+	}
+	if len(hashes) == 0 {
+		return anyHashes(nil)
+	}
+	return hashes
 }
 
 func describeEntity(id cms.EntityIdentifier) string {

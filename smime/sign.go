@@ -205,7 +205,8 @@ func digestFor(cert *x509.Certificate) crypto.Hash {
 
 // micalgOf names the digests of all signers (RFC 8551 3.5.3.2).
 func micalgOf(signers []cms.Signer) string {
-	names := map[crypto.Hash]string{crypto.SHA256: "sha-256", crypto.SHA384: "sha-384", crypto.SHA512: "sha-512"}
+	names := map[crypto.Hash]string{crypto.SHA256: "sha-256", crypto.SHA384: "sha-384", crypto.SHA512: "sha-512",
+		crypto.SHA3_256: "sha3-256", crypto.SHA3_384: "sha3-384", crypto.SHA3_512: "sha3-512"}
 	var list []string
 	for _, signer := range signers {
 		if name := names[signer.Hash]; name != "" && !strings.Contains(strings.Join(list, ","), name) {

@@ -100,7 +100,7 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	}
 	var announced = micalgHashes(ct.Params["micalg"])
 	if o.allDigests {
-		announced = nil
+		announced = anyHashes(announced)
 	}
 	canonical, exact := cms.NewDigester(announced...), (*cms.Digester)(nil)
 	raw := bufio.NewReaderSize(first, bufferSize)
