@@ -8,6 +8,7 @@ import (
 
 	"chancery.example/ca/issuance"
 	"chancery.example/mailbox"
+	"chancery.example/notify"
 	"chancery.example/ra/order"
 	"chancery.example/ra/workflow"
 	"chancery.example/server/access"
@@ -51,6 +52,9 @@ func TestPagesOfPassingMoments(t *testing.T) {
 	states := []order.State{order.Confirming, order.Proved, order.Approved, order.Issuing, order.Issued, order.Delivered, order.Refused, order.Cancelled, order.Expired}
 	for _, s := range states {
 		f := following{Page: at(s), To: to.Unicode(), Steps: stepsOf(at(s), nil), Sent: now, Until: now.Add(time.Hour), May: map[string]bool{"inform": true, "cancel": true}}
+		lag := f
+		lag.MailLag, lag.Mails = true, []notify.Mail{{Kind: workflow.MailConfirm, State: notify.Queued, LastError: "connection refused"}}
+		cases["status "+string(s)+" lag"], cases["order-staff "+string(s)+" lag"] = lag, lag
 		cases["ended "+string(s)], cases["status "+string(s)], cases["order-staff "+string(s)] = f, f, f
 	}
 	for name, data := range cases {

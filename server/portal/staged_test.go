@@ -1,6 +1,11 @@
 package portal_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"mime/quotedprintable"
 	"net/http"
@@ -44,11 +49,32 @@ type stage struct {
 	// Orders, named by their state.
 	confirming, approved, issued, delivered, cancelled order.Order
 	// Links as they stand in mails: paths.
-	confirm, used, pickup, pickupAgain, pickupDone                                                  string
+	confirm, confirmed, foreign, used, pickup, pickupAgain, pickupDone                              string
 	statusConfirming, statusApproved, statusIssued, statusDelivered, statusRevoked, statusCancelled string
 	invitation                                                                                      string
 	// Things that staff pages show: serial numbers, an account, a mail.
 	serial, revoked, person, mail string
+}
+
+// placeForeign orders with a request, whose key somebody holds, and gives the confirmation link.
+func (h *house) placeForeign(address string) string {
+	h.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{EmailAddresses: []string{address}}, key)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b := h.browser()
+	form := b.get("/order").body
+	res := b.post("/order", "address", address, "agree", "yes", "version", value(h.t, form, "version"), "sha256", value(h.t, form, "sha256"),
+		"request", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})))
+	if res.StatusCode != http.StatusOK {
+		h.t.Fatalf("ordering for %s: %s\n%s", address, res.Status, res.body)
+	}
+	return h.letter(address, "/confirm/")
 }
 
 // setStage leads orders to every state by the real doors.
@@ -76,6 +102,8 @@ func setStage(t testing.TB, h *house) *stage {
 	s.confirm = h.letter("alice@example.com", "/confirm/")
 	s.statusConfirming = h.letter("alice@example.com", "/o/")
 	s.pickup, s.approved = confirm("bob.the.builder.of.long.addresses@engineering.example.com")
+	s.confirmed = s.used
+	s.foreign = h.placeForeign("heidi@example.com")
 	s.statusApproved = h.letter("bob.the.builder", "/o/")
 	s.pickupAgain, s.issued = confirm("carol@example.com")
 	pick(s.pickupAgain)
