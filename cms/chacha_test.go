@@ -2,7 +2,6 @@ package cms
 
 import (
 	"bytes"
-	"encoding/hex"
 	"testing"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -42,19 +41,4 @@ func TestChaChaInPiecesEqualsTheAEAD(t *testing.T) {
 			t.Fatalf("got  %x\nwant %x", got, want)
 		}
 	})
-}
-
-// TestDerivedContentKeys are the examples of RFC 9709, appendix B, as far as they were found.
-func TestDerivedContentKeys(t *testing.T) {
-	unhex := func(s string) []byte {
-		p, err := hex.DecodeString(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	got, err := deriveContentKey(unhex("c702e7d0a9e064b09ba55245fb733cf3"), unhex("301b0609608648016503040106300e040c5c79058ba2f43447639d29e2"))
-	if want := unhex("2124ffb29fac4e0fbbc7d5d87492bff3"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%x, %v", got, err)
-	}
 }
