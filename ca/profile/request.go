@@ -48,7 +48,7 @@ func CheckRequest(data []byte) (*Request, error) {
 	parsed, err := x509.ParseCertificateRequest(der)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "request.malformed",
-			"This is no PKCS #10 certificate request. Send the file that begins with -----BEGIN CERTIFICATE REQUEST-----.")
+			"This is not a PKCS #10 certificate request. Send the file that begins with -----BEGIN CERTIFICATE REQUEST-----.")
 	}
 	if k, ok := parsed.PublicKey.(*rsa.PublicKey); ok && (k.N.BitLen() < 1024 || k.N.BitLen() > maxRequestKey) {
 		return nil, refuse("BR-027", "The request has an RSA key of %d bits; 2048 to 4096 are certified (SBR 6.1.5, BR-027). Make a new key.", k.N.BitLen())
