@@ -39,7 +39,7 @@ func TestAuditVerifyNamesATamperedEntry(t *testing.T) {
 	}
 	db.Close()
 
-	h = start(t, c)
+	start(t, c)
 	out := wants(t, 3, "audit", "verify", "--json", "--data", c.Data)
 	var proof struct {
 		Holds  bool  `json:"holds"`
