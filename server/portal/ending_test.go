@@ -73,3 +73,28 @@ func TestNothingIsPickedUpAfterARevocation(t *testing.T) {
 		t.Errorf("a pick-up link was written: %v, %v", mails, err)
 	}
 }
+
+func TestMailThatDoesNotLeaveIsSeen(t *testing.T) {
+	h := openHouse(t, time.Now)
+	admin := h.administrator()
+	o := h.place("trudy@example.com")
+	status := h.letter("trudy@example.com", "/o/")
+	mails, err := h.Store.Mails(t.Context(), notify.Filter{Order: string(o.ID), Limit: 1})
+	if err != nil || len(mails) != 1 {
+		t.Fatal(mails, err)
+	}
+	m := mails[0]
+	m.State, m.LastError = notify.Queued, "The mail server refuses the connection."
+	if err := h.Store.CommitMail(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/admin":                        "Mail does not leave: The mail server refuses the connection. 1 waiting.",
+		"/admin/orders/" + string(o.ID): "The mail server refuses the connection.",
+		status:                          "could not be sent yet",
+	} {
+		if page := admin.get(path).body; !strings.Contains(page, want) {
+			t.Errorf("%s lacks %q\n%s", path, want, page)
+		}
+	}
+}
