@@ -98,3 +98,16 @@ func TestMailThatDoesNotLeaveIsSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestAMailboxCannotBeFloodedByOtherSpellings(t *testing.T) {
+	h := openHouse(t, time.Now)
+	b := h.browser()
+	form := b.get("/order").body
+	var last answer
+	for _, address := range []string{"victor@example.com", "VICTOR@example.com", "victor+a@example.com", "Victor+b@Example.com"} {
+		last = b.post("/order", "address", address, "agree", "yes", "version", value(t, form, "version"), "sha256", value(t, form, "sha256"))
+	}
+	if last.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the fourth mail to one mailbox: %s", last.Status)
+	}
+}
