@@ -73,8 +73,8 @@ func (s *Store) Warning() string {
 		return ""
 	}
 	return "The CA keys are encrypted, but the identity that opens them lies beside them in " + identityFile +
-		": whoever can read that file, or a backup of it, can issue certificates. Better: protect it with a passphrase, " +
-		"or keep it on a disk that backups leave out. The root's private key can be moved to a medium in a safe; it is needed again only to certify a new issuing CA."
+		": whoever can read that file, or a backup of it, can issue certificates. Better: protect it with a passphrase (chancery protect), " +
+		"or keep it on a disk that backups leave out. The root's private key can be moved to a medium in a safe; it is needed again to certify a new issuing CA, and once a year for the root's revocation list."
 }
 
 // Protected reports whether a passphrase is needed to open the store.
