@@ -181,11 +181,14 @@ func (s *addressScanner) display(words []string) string {
 	text := strings.Join(shown, " ")
 	decoder := mime.WordDecoder{CharsetReader: asLatin1}
 	decoded, err := decoder.DecodeHeader(text)
-	if err != nil { // a charset that hides what it says
+	if err != nil || undecoded.MatchString(decoded) { // a charset that hides what it says, base64 that others still decode
 		s.broken = true
 	}
 	return decoded
 }
+
+// undecoded is an encoded word in base64 that is damaged; mail programs decode it all the same.
+var undecoded = regexp.MustCompile(`=\?[^? ]+\?[bB]\?[^? ]*\?=`)
 
 // unquote undoes a quoted string of RFC 5322 3.2.4.
 func unquote(word string) string {

@@ -10,7 +10,8 @@ import (
 // asLatin1 lets an encoded word of any charset be searched for addresses: octets become characters, since the ASCII
 // part is the same in every charset that mail uses. UTF-7 is the exception and is refused; it exists only in attacks.
 func asLatin1(charset string, r io.Reader) (io.Reader, error) {
-	if strings.Contains(strings.ToLower(charset), "utf-7") {
+	name := strings.ToLower(charset)
+	if strings.Contains(name, "utf-7") || strings.Contains(name, "ebcdic") || strings.HasPrefix(name, "ibm") || strings.HasPrefix(name, "cp") && !strings.HasPrefix(name, "cp125") {
 		return nil, fmt.Errorf("charset %q", charset)
 	}
 	octets, err := io.ReadAll(r) // a part of a header, which is bounded

@@ -110,6 +110,7 @@ func (h *Header) add(line []byte) {
 		h.Malformed = true
 	}
 	if (line[0] == ' ' || line[0] == '\t') && len(h.Fields) > 0 {
+		h.Malformed = h.Malformed || len(bytes.TrimSpace(content)) == 0 // some take it for the empty line
 		last := &h.Fields[len(h.Fields)-1]
 		last.raw = append(last.raw, line...)
 		return
@@ -121,6 +122,8 @@ func (h *Header) add(line []byte) {
 		return
 	}
 	name := strings.TrimRight(string(content[:end]), " \t")
+	// Some take white space before the colon for the end of the header, and then show a body of plain text.
+	h.Malformed = h.Malformed || len(name) < end && strings.EqualFold(name, "Content-Type")
 	h.Fields = append(h.Fields, Field{Name: name, raw: line, value: end + 1})
 }
 

@@ -210,8 +210,12 @@ func (o *opener) entity(h *Header, body *bufio.Reader, at place) error {
 		if err != nil {
 			return err
 		}
+		inner := len(o.report.Signatures)
 		if err := o.cmsPart(h, raw, at); err != nil {
 			return err
+		}
+		if h.Malformed { // two Content-Types, say: nobody knows which one a mail program takes
+			o.tarnishFrom(inner, "The header in front of the signature is malformed, so that mail programs may show something else.")
 		}
 		return drain(body)
 	}

@@ -17,6 +17,9 @@ type parts struct {
 	ended   bool // the current part is read to its end
 	closed  bool // the closing delimiter was read
 	short   bool // the input ended before it
+
+	outside dashes // what stands before the first and behind the last delimiter
+	begun   bool   // the preamble was read
 }
 
 // newParts begins before the first boundary. The boundary must not be empty.
@@ -30,7 +33,11 @@ func newParts(r io.Reader, boundary string) *parts {
 // Next goes to the next part, whatever is left of the current one. Its reader holds until the following Next. After
 // the last part the error is io.EOF.
 func (p *parts) Next() (io.Reader, error) {
-	if _, err := io.Copy(io.Discard, partReader{p}); err != nil { // before the first part: the preamble
+	rest := io.Discard
+	if !p.begun { // before the first part: the preamble
+		p.begun, rest = true, &p.outside
+	}
+	if _, err := io.Copy(rest, partReader{p}); err != nil {
 		return nil, err
 	}
 	if p.closed || p.short {
@@ -136,4 +143,34 @@ func orEOF(err error) error {
 		return io.EOF
 	}
 	return err
+}
+
+// drain reads what follows the closing delimiter, the epilogue.
+func (p *parts) drain() error {
+	p.outside.middle = false
+	_, err := io.Copy(&p.outside, p.r)
+	return err
+}
+
+// dashes looks for lines that begin as a delimiter does. Nobody is shown a preamble or an epilogue, but a reader that
+// understands the boundary in another way (white space, comments, escapes, prefixes) may take such a line for one.
+type dashes struct {
+	seen   bool
+	middle bool // of a line
+	one    bool // the line began with one hyphen
+}
+
+func (d *dashes) Write(text []byte) (int, error) {
+	for _, c := range text {
+		switch {
+		case c == '\n' || c == '\r':
+			d.middle, d.one = false, false
+			continue
+		case c == '-' && d.one:
+			d.seen = true
+		}
+		d.one = c == '-' && !d.middle
+		d.middle = true
+	}
+	return len(text), nil
 }

@@ -114,13 +114,25 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	if err := o.inside(content, at); err != nil {
 		return err
 	}
-	signature, attached, err := o.signaturePart(split)
-	if err != nil {
-		return o.unreadable(err, within, at)
+	signature, attached, unread := o.signaturePart(split)
+	if unread != nil && !isDamage(unread) {
+		return unread
 	}
 	third, err := split.Next()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
+	}
+	if third == nil {
+		if err := split.drain(); err != nil {
+			return err
+		}
+	}
+	beside := third != nil || attached || split.outside.seen
+	if (beside || unread != nil) && o.encryptions > within { // a part alone is never decrypted, see cmsPart
+		return fault.New(fault.Invalid, "mail.encrypted-part", "Only a part of the mail is encrypted; what stands beside it could carry its text away.")
+	}
+	if unread != nil {
+		return o.unreadable(unread, within, at)
 	}
 	signed, err := o.verifyEither(signature, canonical, exact)
 	if fault.CodeOf(err) == "cms.content-twice" {
@@ -130,21 +142,23 @@ func (o *opener) multipartSigned(h *Header, body *bufio.Reader, at place) error 
 	if err != nil {
 		return o.unreadable(err, within, at)
 	}
-	if (third != nil || attached) && o.encryptions > within { // a part alone is never decrypted, see cmsPart
-		return fault.New(fault.Invalid, "mail.encrypted-part", "Only a part of the mail is encrypted; what stands beside it could carry its text away.")
+	if beside { // what else is shown was not under the signatures inside either
+		o.tarnishFrom(inner, "The signature covers only a part of what is shown.")
 	}
-	if third != nil || attached { // what else is shown was not under the signatures inside either
-		for i := inner; i < len(o.report.Signatures); i++ {
-			o.report.Signatures[i].tarnish(PartlySigned, "The signature covers only a part of what is shown.")
-		}
-	}
-	if third != nil { // RFC 1847 2.1 knows two; a mail program may show the third
+	if third != nil || split.outside.seen { // RFC 1847 2.1 knows two; a mail program may show the third
 		at.whole, at.part = false, strings.TrimPrefix(at.part+".1", ".")
 	}
 	if err := o.judge(signed, layer, within, at); err != nil {
 		return err
 	}
 	return drain(body)
+}
+
+// tarnishFrom doubts all signatures from that index on.
+func (o *opener) tarnishFrom(first int, text string) {
+	for i := first; i < len(o.report.Signatures); i++ {
+		o.report.Signatures[i].tarnish(PartlySigned, text)
+	}
 }
 
 // verifyEither checks a signature against the content with canonical line ends and, where that is not what was signed,
@@ -179,11 +193,13 @@ func (o *opener) signaturePart(split *parts) (signature []byte, attached bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	body := bufio.NewReaderSize(second, bufferSize)
+	// A delimiter that only others see may hide behind the signature too.
+	body := bufio.NewReaderSize(io.TeeReader(second, &split.outside), bufferSize)
 	h, err := ReadHeader(body)
 	if err != nil {
 		return nil, false, err
 	}
+	split.outside.seen = split.outside.seen || h.Malformed // with two Content-Types it may be shown
 	kind := h.contentType().Type
 	if !isSignatureType(kind) && kind != "application/octet-stream" {
 		return nil, false, missing
