@@ -99,6 +99,9 @@ func (s *Store) Commit(ctx context.Context, st workflow.Step) error {
 				return wrap("store evidence", err)
 			}
 		}
+		if err := t.compromise(ctx, st.Compromised); err != nil {
+			return err
+		}
 		if err := t.revoke(ctx, st.Revoked); err != nil {
 			return err
 		}

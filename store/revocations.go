@@ -71,6 +71,36 @@ func (t *tx) revoke(ctx context.Context, revoked []status.Revocation) error {
 	return nil
 }
 
+// compromise remembers keys that somebody else may know.
+func (t *tx) compromise(ctx context.Context, keys []string) error {
+	for _, k := range keys {
+		sum, err := hex.DecodeString(k)
+		if err != nil || len(sum) != 32 {
+			return fault.Wrap(err, fault.Internal, "certificate.spki", "The hash of a key is not a SHA-256 in hexadecimal.")
+		}
+		if _, err := t.exec(ctx, `INSERT INTO compromised_keys (spki) VALUES ($1) ON CONFLICT (spki) DO NOTHING`, sum); err != nil {
+			return wrap("remember a compromised key", err)
+		}
+	}
+	return nil
+}
+
+// LiveWithKey reads the subscribers' certificates for a key that are not revoked. It looks at every certificate: keys
+// are reported seldom, and an index on random keys would cost every issuance.
+func (s *Store) LiveWithKey(ctx context.Context, spki string) ([]issuance.Certificate, error) {
+	sum, err := hex.DecodeString(spki)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "certificate.spki", "The hash of a key is not hexadecimal.")
+	}
+	var list []issuance.Certificate
+	err = each(ctx, s, func(r certificateRow) error {
+		c, err := r.certificate()
+		list = append(list, c)
+		return err
+	}, `WHERE spki = $1 AND state = 'done' AND order_id <> '' AND revoked_at = 0 ORDER BY n`, sum)
+	return list, wrap("read the certificates of a key", err)
+}
+
 // CompromisedKey reports whether a certificate for this key, of whomever, was revoked because the key may be known to
 // somebody else. spki is the SHA-256 of its SubjectPublicKeyInfo in hex.
 func (s *Store) CompromisedKey(ctx context.Context, spki string) (bool, error) {

@@ -206,7 +206,19 @@ func (c *Conductor) record(ctx context.Context, o order.Order, cert issuance.Cer
 	if err := c.dropReady(ctx, &s); err != nil {
 		return err
 	}
-	return c.ledger.Commit(ctx, s)
+	if err := c.ledger.Commit(ctx, s); err != nil {
+		return err
+	}
+	// The key may have been reported while it was being certified. Whoever reports commits the report before looking
+	// for certificates, and this one is committed before looking for reports: one of the two sees the other.
+	known, err := c.ledger.CompromisedKey(ctx, cert.SPKI)
+	if err != nil || !known {
+		return err
+	}
+	if err := c.Revoke(ctx, cert.Serial, status.KeyCompromise, system); err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	return errCompromised
 }
 
 // dropReady takes back the mail that would have said that the certificate can be picked up, where it still waits.

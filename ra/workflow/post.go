@@ -180,5 +180,7 @@ func Handlers(c *Conductor, p *Post) jobs.Table {
 		notify.Send: jobs.Decode(p.Send),
 		IssueJob:    jobs.Decode(c.IssueApproved),
 		SettleJob:   jobs.Decode(c.Settle),
+
+		CompromisedJob: jobs.Decode(c.RevokeCompromised),
 	}
 }

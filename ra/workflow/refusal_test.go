@@ -89,7 +89,7 @@ func TestAMailThatNeverCouldBeComposedIsSeenAsFailed(t *testing.T) {
 func TestJobsWithArgumentsThatCannotBeReadAreGivenUp(t *testing.T) {
 	h := newHouse(t)
 	for kind, handle := range h.table {
-		if err := handle(t.Context(), jobs.Attempt{Args: []byte(`{"order":7,"mail":7,"serial":7}`)}); !jobs.GivenUp(err) {
+		if err := handle(t.Context(), jobs.Attempt{Args: []byte(`{"order":7,"mail":7,"serial":7,"spki":7}`)}); !jobs.GivenUp(err) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}

@@ -4,12 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	"chancery.example/audit"
 	"chancery.example/ca/issuance"
 	"chancery.example/ca/status"
 	"chancery.example/fault"
 	"chancery.example/ra/order"
 	"chancery.example/ra/workflow"
 )
+
+var operator = audit.Actor{Kind: audit.Operator}
 
 // Whoever the "issued" mail warns about holds the pick-up link. After the revocation it must lead nowhere.
 func TestARevokedCertificateCannotBePickedUpAgain(t *testing.T) {
@@ -95,5 +98,57 @@ func TestAKeyThatCameWithTheOrderNeedsItsOwnYes(t *testing.T) {
 	h.work()
 	if len(h.certificates(o.ID)) != 1 {
 		t.Error("with the yes no certificate was made")
+	}
+}
+
+// One key, two mailboxes: when it is reported for one, the other's certificate cannot stay good (SBR 6.1.2).
+func TestACompromiseReachesEveryCertificateOfTheKey(t *testing.T) {
+	h := newHouse(t)
+	key := newKey(t)
+	var orders []order.Order
+	for _, who := range []string{"alice@example.com", "bob@example.com"} {
+		o, done := h.confirmed(who)
+		_, err := h.PickUp(t.Context(), done.Pickup, workflow.Choice{Request: csr(t, key), By: holder})
+		h.must(err)
+		orders = append(orders, o)
+	}
+	h.must(h.Revoke(t.Context(), h.certificates(orders[0].ID)[0].Serial, status.KeyCompromise, holder))
+	h.work()
+	if other := h.certificates(orders[1].ID)[0]; !h.revoked(other) || h.order(orders[1].ID).State != order.Revoked {
+		t.Error("the other certificate of the key is still good")
+	}
+	h.proveAudit()
+}
+
+// A key can be reported after its certificate was superseded; the first revocation stays, and the key is never certified again.
+func TestASupersededKeyCanBeReported(t *testing.T) {
+	h := newHouse(t)
+	key := newKey(t)
+	o, done := h.confirmed("alice@example.com")
+	_, err := h.PickUp(t.Context(), done.Pickup, workflow.Choice{Request: csr(t, key), By: holder})
+	h.must(err)
+	first := h.certificates(o.ID)[0]
+	h.must(h.Revoke(t.Context(), first.Serial, status.Superseded, operator))
+	mustBe(t, h.Revoke(t.Context(), first.Serial, status.Superseded, operator), fault.Conflict, "revoke.already")
+	h.must(h.Revoke(t.Context(), first.Serial, status.KeyCompromise, operator))
+	_, other := h.confirmed("bob@example.com")
+	_, err = h.PickUp(t.Context(), other.Pickup, workflow.Choice{Request: csr(t, key), By: holder})
+	mustBe(t, err, fault.Refused, "request.compromised")
+}
+
+// The holder revokes what they see on the page; somebody with the pick-up link was quicker.
+func TestAHolderRevokesWhatTheyHaveNow(t *testing.T) {
+	h := newHouse(t)
+	o, done := h.confirmed("alice@example.com")
+	_, err := h.PickUp(t.Context(), done.Pickup, born(false))
+	h.must(err)
+	seen := h.certificates(o.ID)[0]
+	_, err = h.PickUp(t.Context(), done.Pickup, born(true))
+	h.must(err)
+	h.must(h.Revoke(t.Context(), seen.Serial, status.KeyCompromise, holder))
+	for _, c := range h.certificates(o.ID) {
+		if !h.revoked(c) {
+			t.Errorf("%s is still good", c.Serial)
+		}
 	}
 }

@@ -36,6 +36,8 @@ type Step struct {
 	Abandoned issuance.Serial
 	// Revoked are new revocations; the ledger numbers them. A serial number that is already revoked stays as it was.
 	Revoked []status.Revocation
+	// Compromised are keys that somebody else may know, by the SHA-256 of their SubjectPublicKeyInfo in hex.
+	Compromised []string
 	// Mails are new or changed.
 	Mails []notify.Mail
 	Jobs  []jobs.Job
@@ -84,6 +86,8 @@ type Ledger interface {
 	// CompromisedKey reports whether a certificate for a key was revoked because somebody else may know it. spki is the
 	// SHA-256 of its SubjectPublicKeyInfo in hex.
 	CompromisedKey(ctx context.Context, spki string) (bool, error)
+	// LiveWithKey reads the subscribers' certificates for a key that are not revoked.
+	LiveWithKey(ctx context.Context, spki string) ([]issuance.Certificate, error)
 	// Standing reads what is known of a serial number under an issuer.
 	Standing(ctx context.Context, issuer string, s issuance.Serial) (status.Standing, error)
 }

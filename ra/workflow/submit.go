@@ -100,10 +100,12 @@ func (c *Conductor) checkRequest(ctx context.Context, raw []byte, ordered mailbo
 		return nil, err
 	}
 	if known {
-		return nil, fault.New(fault.Refused, "request.compromised", "This key was reported as compromised and is never certified again (SBR 6.1.1.3). Please make a new key and a new request.")
+		return nil, errCompromised
 	}
 	return r, nil
 }
+
+var errCompromised = fault.New(fault.Refused, "request.compromised", "This key was reported as compromised and is never certified again (SBR 6.1.1.3). Please make a new key and a new request.")
 
 // mail adds a mail about the step's order, to be composed and sent not before an instant.
 func (s *Step) mail(k notify.Kind, now, after time.Time) {
