@@ -8,16 +8,21 @@ import (
 
 // Census is how many of what there are, at an instant.
 type Census struct {
-	At     time.Time
-	Orders map[order.State]int // by stored state, expired ones counted as such
+	At     time.Time           `json:"at"`
+	Orders map[order.State]int `json:"orders"` // by stored state, expired ones counted as such
 	// Certificates of subscribers.
-	Valid, Revoked, Ended int
+	Valid   int `json:"valid"`
+	Revoked int `json:"revoked"`
+	Ended   int `json:"ended"`
 	// Expiring counts valid certificates by the week in which they end, from this week on, 53 weeks.
-	Expiring [53]int
+	Expiring [53]int `json:"expiring_by_week"`
 	// IssuedByDay and RevokedByDay count the last 30 days, today last.
-	IssuedByDay, RevokedByDay [30]int
+	IssuedByDay  [30]int `json:"issued_by_day"`
+	RevokedByDay [30]int `json:"revoked_by_day"`
 	// MailsWaiting and MailsFailed are of the last 30 days.
-	MailsWaiting, MailsFailed int
+	MailsWaiting int `json:"mails_waiting"`
+	MailsFailed  int `json:"mails_failed"`
 	// JobsWaiting are due and not done; JobsFailed were given up in the last 30 days.
-	JobsWaiting, JobsFailed int
+	JobsWaiting int `json:"jobs_waiting"`
+	JobsFailed  int `json:"jobs_failed"`
 }

@@ -570,3 +570,16 @@ func TestRenewNamesTheEvidenceThatItRestsOn(t *testing.T) {
 		t.Errorf("named %v of %d", named, len(evidence))
 	}
 }
+
+// An internationalised address gets its certificate with both name forms where they belong (RFC 9598).
+func TestAnInternationalisedAddressIsCertified(t *testing.T) {
+	h := newHouse(t)
+	for _, to := range []string{"jürgen@bücher.example", "alice@bücher.example"} {
+		o, done := h.confirmed(to)
+		_, err := h.PickUp(t.Context(), done.Pickup, born(false))
+		h.must(err)
+		if c := h.certificates(o.ID); len(c) != 1 || c[0].Mailbox != o.Mailbox.String() {
+			t.Errorf("%s: %+v", to, c)
+		}
+	}
+}
